@@ -1,0 +1,1 @@
+"""Everything outside: source systems, PostgreSQL, exports. Translates; decides nothing about the business."""

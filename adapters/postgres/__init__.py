@@ -1,0 +1,1 @@
+"""PostgreSQL: the embedded server, the recorder, the inbox, migrations and grants."""
