@@ -1,0 +1,92 @@
+"""Milestones about milestones: corrections, links, periods, rates, policies, exceptions, control totals."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from domain.catalogue.base import (
+    RATE_KINDS,
+    Currency,
+    Day,
+    DocumentAmount,
+    Json,
+    Milestone,
+    Number,
+    Reads,
+    Target,
+    Text,
+)
+
+
+class MilestoneCorrected(Milestone, array_like=True, frozen=True, tag="milestone.corrected.v1"):
+    target: Annotated[Target, Reads("target")]
+    reason: Text
+    replacement: Annotated[bytes, Reads("replacement")]
+
+
+class MilestoneVoided(Milestone, array_like=True, frozen=True, tag="milestone.voided.v1"):
+    target: Annotated[Target, Reads("target")]
+    reason: Text
+
+
+class DealsLinked(Milestone, array_like=True, frozen=True, tag="deals.linked.v1"):
+    pass
+
+
+class DealSplit(Milestone, array_like=True, frozen=True, tag="deal.split.v1"):
+    pass
+
+
+class PeriodClosed(Milestone, array_like=True, frozen=True, tag="period.closed.v1"):
+    period: Annotated[str, Reads("period")]
+    actor: Text
+    scope: Text | None = None
+
+
+class PeriodReopened(Milestone, array_like=True, frozen=True, tag="period.reopened.v1"):
+    period: Annotated[str, Reads("period")]
+    actor: Text
+    scope: Text | None = None
+
+
+class FxRateFixed(Milestone, array_like=True, frozen=True, tag="fx.rate_fixed.v1"):
+    base: Currency
+    quote: Currency
+    rate: Annotated[str, Reads("rate")]
+    on: Day
+    kind: Annotated[str, Reads("choice", RATE_KINDS)] = "spot"
+
+
+class PolicyActivated(Milestone, array_like=True, frozen=True, tag="policy.activated.v1"):
+    policy: Text
+    version: Number
+    from_: Day
+    settings: Json
+
+
+class ExceptionAcknowledged(Milestone, array_like=True, frozen=True, tag="exception.acknowledged.v1"):
+    exception: Text
+    actor: Text
+    note: Text | None = None
+
+
+class ExceptionAssigned(Milestone, array_like=True, frozen=True, tag="exception.assigned.v1"):
+    exception: Text
+    actor: Text
+    note: Text | None = None
+
+
+class ExceptionResolved(Milestone, array_like=True, frozen=True, tag="exception.resolved.v1"):
+    exception: Text
+    actor: Text
+    note: Text | None = None
+
+
+class ControlTotalReported(Milestone, array_like=True, frozen=True, tag="control_total.reported.v1"):
+    object: Text
+    from_: Day
+    to: Day
+    count: Annotated[int, Reads("count")]
+    amount: DocumentAmount | None = None
+    currency: Currency | None = None
+    ids: Annotated[tuple[str, ...], Reads("texts")] = ()

@@ -1,0 +1,249 @@
+"""From a CloudEvent to a milestone: the contract's section 1 and 3 as code.
+
+`parse_event` either returns a milestone of the catalogue or raises Refused with every reason found. The
+fields of each type come from the annotations in domain/milestones.py, so there is one definition of a
+milestone for reading, storing and for the published schema.
+"""
+
+from __future__ import annotations
+
+import typing
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from domain import milestones as m
+from domain import reading as r
+from domain.cloudevents import envelope_reasons
+from domain.instants import day_of, parse_instant
+from domain.keys import is_key, own_key
+from domain.money import UnknownCurrency, exponent
+from domain.refusals import Reason, Refused, pointer
+
+MAX_KEYS: Final = 200
+_ATTRIBUTES: Final = ("correlationid", "causationid", "traceparent", "actor")
+_DIMENSIONS: Final = frozenset(m.DIMENSIONS)
+_ROLES: Final = frozenset(m.ROLES)
+
+
+class Field(NamedTuple):
+    """One field of a milestone: its name in the struct and on the wire, how it is read."""
+
+    name: str
+    wire: str
+    path: str
+    convert: r.Converter
+    required: bool
+    default: Any
+    reads: m.Reads
+
+
+class MilestoneType(NamedTuple):
+    """One entry of the catalogue."""
+
+    name: str
+    struct: type[m.Milestone]
+    fields: tuple[Field, ...]
+
+
+def _reads(annotation: Any) -> m.Reads:
+    for extra in getattr(annotation, "__metadata__", ()):
+        if isinstance(extra, m.Reads):
+            return extra
+    for part in typing.get_args(annotation):
+        if part is not type(None):
+            return _reads(part)
+    raise TypeError(f"{annotation} does not say how it is read")
+
+
+def _describe(struct: type[m.Milestone]) -> MilestoneType:
+    hints = typing.get_type_hints(struct, include_extras=True)
+    envelope = set(m.Milestone.__struct_fields__)
+    fields = []
+    for field in msgspec.structs.fields(struct):
+        if field.name in envelope:
+            continue
+        reads = _reads(hints[field.name])
+        convert = r.choice(reads.choices) if reads.choices else r.CONVERTERS[reads.how]
+        wire = field.name.rstrip("_")
+        default = None if field.required else field.default
+        fields.append(Field(field.name, wire, "/data/" + wire, convert, field.required, default, reads))
+    return MilestoneType(str(struct.__struct_config__.tag), struct, tuple(fields))
+
+
+#: The catalogue by stored name (`order.accepted.v1`), in the order of contract.md section 3.
+CATALOGUE: Final[dict[str, MilestoneType]] = {
+    described.name: described for described in map(_describe, typing.get_args(m.AnyMilestone))
+}
+
+
+def parse_event(event: Any) -> m.Milestone:
+    """A milestone from a CloudEvent's JSON object. Raises Refused with every reason found."""
+    reasons = envelope_reasons(event)
+    if reasons:
+        raise Refused(reasons)
+    described = CATALOGUE.get(event["type"])
+    if described is None:
+        raise Refused([_unknown_type(event["type"])])
+    reading = r.Reading()
+    envelope = _read_envelope(event, reading)
+    body = event.get("data")
+    if not isinstance(body, dict):
+        reading.refuse("data_missing", "/data", "give the milestone its data as a JSON object")
+        raise Refused(reading.reasons)
+    common = _read_common(event, body, envelope, reading)
+    values = _read_fields(described, body, reading)
+    _check_whole(described, values, reading)
+    if reading.reasons:
+        raise Refused(reading.reasons)
+    return described.struct(*common, *values)
+
+
+def _unknown_type(name: str) -> Reason:
+    stem = name.rpartition(".")[0]
+    if any(known.rpartition(".")[0] == stem for known in CATALOGUE):
+        return Reason("type_version_unknown", "/type", f"this ledger reads {stem}.v1, not {name[:80]}")
+    return Reason(
+        "type_unknown", "/type", f"{name[:80]!r} is not in the catalogue of milestones (docs/events.md)"
+    )
+
+
+def _read_envelope(event: dict[str, Any], reading: r.Reading) -> tuple[str, str, str, str, int]:
+    source, subject, time = event["source"], event.get("subject"), event.get("time")
+    segments = source.split("/")
+    if len(segments) != 4 or segments[0] or not all(segments[1:]) or segments[1] not in _ROLES:
+        reading.refuse(
+            "source_format",
+            "/source",
+            f"must be /<role>/<system>/<instance>, role one of {' '.join(m.ROLES)}",
+        )
+    elif ":" in source:
+        reading.refuse("source_format", "/source", "must not hold a colon")
+    for name in ("source", "id", "subject"):
+        value = event.get(name)
+        if value is not None and (len(value) > r.MAX_TEXT or "\0" in value):
+            reading.refuse("text_format", pointer(name), f"at most {r.MAX_TEXT} characters and no NUL")
+    if subject is None:
+        reading.refuse("subject_missing", "/subject", "give the source object: <object>/<native id>")
+        subject = "?/?"
+    elif not all(subject.partition("/")) or ":" in subject.partition("/")[0]:
+        reading.refuse("subject_format", "/subject", "must be <object>/<native id>, e.g. order/SO-1001")
+    if time is None:
+        reading.refuse("time_missing", "/time", "say when it happened, as RFC 3339 with an offset")
+        return source, event["id"], subject, "", 0
+    instant = parse_instant(time)
+    assert instant is not None, "envelope_reasons has checked it"
+    return source, event["id"], subject, time, instant.microseconds
+
+
+def _read_common(
+    event: dict[str, Any], body: dict[str, Any], envelope: tuple[str, str, str, str, int], reading: r.Reading
+) -> tuple[Any, ...]:
+    source, id_, subject, time, instant = envelope
+    sequence = event.get("sequence")
+    if sequence is not None:
+        sequence = r.number(sequence, reading, "/sequence") if not isinstance(sequence, bool) else None
+    effective_on = body.get("effective_on")
+    if effective_on is None:
+        effective = day_of(instant)
+    else:
+        effective = r.day(effective_on, reading, "/data/effective_on") or 0
+    attributes = {}
+    for name in _ATTRIBUTES:
+        value = event.get(name)
+        if value is not None:
+            attributes[name] = str(value)
+    dimensions = _read_dimensions(body.get("dimensions"), reading)
+    keys = _read_keys(body.get("keys"), own_key(source, subject), reading)
+    return source, id_, subject, time, instant, sequence, effective, keys, dimensions, attributes
+
+
+def _read_keys(value: Any, own: str, reading: r.Reading) -> tuple[str, ...]:
+    if value is None:
+        return (own,)
+    if not isinstance(value, list) or len(value) > MAX_KEYS:
+        reading.refuse("keys_format", "/data/keys", f"must be a list of at most {MAX_KEYS} business keys")
+        return (own,)
+    found = {own}
+    for i, key in enumerate(value):
+        if not isinstance(key, str) or not is_key(key) or len(key) > r.MAX_TEXT or "\0" in key:
+            reading.refuse(
+                "key_format", f"/data/keys/{i}", "must be <role>/<system>/<instance>:<object>:<native id>"
+            )
+        else:
+            found.add(key)
+    return tuple(sorted(found))
+
+
+def _read_dimensions(value: Any, reading: r.Reading) -> dict[str, str]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        reading.refuse("dimensions_format", "/data/dimensions", "must be a JSON object of texts")
+        return {}
+    found = {}
+    for name, entry in value.items():
+        if name not in _DIMENSIONS:
+            reading.refuse(
+                "dimension_unknown",
+                pointer("data", "dimensions", name),
+                f"must be one of {' '.join(m.DIMENSIONS)}",
+            )
+        elif entry is not None:
+            text = r.text(entry, reading, "/data/dimensions/" + name)
+            if text is not None:
+                found[name] = text
+    return found
+
+
+def _read_fields(described: MilestoneType, body: dict[str, Any], reading: r.Reading) -> list[Any]:
+    code = body.get("currency")
+    if code is not None:
+        with suppress(UnknownCurrency):
+            reading.decimals = exponent(code) if isinstance(code, str) else None
+    values: list[Any] = []
+    for field in described.fields:
+        value = body.get(field.wire)
+        if value is None:
+            if field.required:
+                reading.refuse("field_missing", field.path, f"{described.name} needs {field.wire!r}")
+            values.append(field.default)
+        elif field.reads.how == "currency":
+            values.append(_read_currency(value, reading, field.path))
+        elif field.reads.how == "lines" and code is None and not described.fields[2].required:
+            values.append(())  # a quote without a currency: its amounts stay in the source payload
+        else:
+            values.append(field.convert(value, reading, field.path))
+    return values
+
+
+def _read_currency(value: Any, reading: r.Reading, path: str) -> str | None:
+    try:
+        if isinstance(value, str):
+            exponent(value)
+            return value
+    except UnknownCurrency:
+        pass
+    reading.refuse("currency_unknown", path, f"{str(value)[:12]!r} is not an ISO 4217 currency code")
+    return None
+
+
+def _check_whole(described: MilestoneType, values: list[Any], reading: r.Reading) -> None:
+    """Rules that concern more than one field."""
+    struct = described.struct
+    if struct in _SNAPSHOTS:
+        names = struct.__struct_fields__
+        offset = len(m.Milestone.__struct_fields__)
+        lines, amount = values[names.index("lines") - offset], values[names.index("amount") - offset]
+        if not lines and amount is None and not reading.reasons:
+            reading.refuse("field_missing", "/data/lines", "give lines, or an amount")
+    elif struct is m.MilestoneCorrected and not reading.reasons:
+        try:
+            parse_event(msgspec.json.decode(values[2]))
+        except Refused as refused:
+            for reason in refused.reasons:
+                reading.refuse(reason.code, "/data/replacement" + reason.pointer, reason.message)
+
+
+_SNAPSHOTS: Final = frozenset({m.OpportunityOpened, m.OpportunityChanged, m.OpportunityWon})

@@ -1,0 +1,109 @@
+"""The two notations of time that the contract uses: RFC 3339 instants and business dates.
+
+Belongs here: parsing and formatting, calendar arithmetic on day numbers. A day number counts from
+1970-01-01 (day 0). Does not belong here: the clock; whoever needs "now" is handed it.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+_EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
+_DAY_US: Final = 86_400_000_000
+
+_INSTANT: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt]([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.(\d{1,32}))?"
+    r"(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))",
+    re.ASCII,
+)
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+class Instant(NamedTuple):
+    """A moment: microseconds since 1970-01-01T00:00:00Z, and what digits the sender gave below that.
+
+    Tuples order as instants do: `fraction` holds the seventh and later decimals, zeros cut off.
+    """
+
+    microseconds: int
+    fraction: str
+
+
+def parse_instant(text: str) -> Instant | None:
+    """RFC 3339 date-time with an offset, to an instant; None where it is not one.
+
+    A leap second counts as the second after it.
+    """
+    match = _INSTANT.fullmatch(text)
+    if match is None:
+        return None
+    day_text, hour, minute, second, decimals, sign, off_hour, off_minute = match.groups()
+    day = parse_day(day_text)
+    if day is None:
+        return None
+    seconds = int(hour) * 3600 + int(minute) * 60 + int(second)
+    if sign is not None:
+        offset = int(off_hour) * 3600 + int(off_minute) * 60
+        seconds += offset if sign == "-" else -offset
+    if decimals is None:
+        return Instant(day * _DAY_US + seconds * 1_000_000, "")
+    micro = int(decimals[:6].ljust(6, "0"))
+    return Instant(day * _DAY_US + seconds * 1_000_000 + micro, decimals[6:].rstrip("0"))
+
+
+@lru_cache(maxsize=16_384)
+def parse_day(text: str) -> int | None:
+    """`YYYY-MM-DD` to a day number; None where it is no date of the calendar."""
+    if _DAY.fullmatch(text) is None:
+        return None
+    try:
+        return date.fromisoformat(text).toordinal() - _EPOCH_ORDINAL
+    except ValueError:
+        return None
+
+
+def day_of(microseconds: int) -> int:
+    """The UTC day number on which an instant falls."""
+    return microseconds // _DAY_US
+
+
+def to_date(day: int) -> date:
+    """Day number to a date."""
+    return date.fromordinal(day + _EPOCH_ORDINAL)
+
+
+def from_date(day: date) -> int:
+    """Date to a day number."""
+    return day.toordinal() - _EPOCH_ORDINAL
+
+
+def format_day(day: int) -> str:
+    """Day number to `YYYY-MM-DD`."""
+    return to_date(day).isoformat()
+
+
+def add_months(day: int, months: int) -> int:
+    """The same day of the month, `months` later, clamped to that month's last day."""
+    start = to_date(day)
+    month = start.year * 12 + start.month - 1 + months
+    year, month0 = divmod(month, 12)
+    first_next = date(year + (month0 == 11), (month0 + 1) % 12 + 1, 1)
+    last = (first_next - timedelta(days=1)).day
+    return from_date(date(year, month0 + 1, min(start.day, last)))
+
+
+@lru_cache(maxsize=16_384)
+def whole_months(start: int, end: int) -> int | None:
+    """Months of the service period start..end (inclusive) if it is whole months, else None.
+
+    Whole: start plus n months, clamped, is the day after the end (accounting.md 3b).
+    """
+    first, after = to_date(start), to_date(end + 1)
+    guess = (after.year - first.year) * 12 + after.month - first.month
+    for months in (guess, guess + 1):
+        if months > 0 and add_months(start, months) == end + 1:
+            return months
+    return None
