@@ -1,0 +1,68 @@
+"""Times as sources write them: Unix seconds, zone-less UTC, periods of service.
+
+Belongs here: reading them, in UTC. Does not belong here: which field stands for which moment; that is each
+source's own decision, written beside it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from adapters.sources.payload import Node
+from domain.instants import day_of, format_day, parse_instant
+
+_DAY_SECONDS: Final = 86_400
+_EARLIEST: Final = -62_135_596_800  # 0001-01-01
+_LATEST: Final = 253_402_300_799  # 9999-12-31
+_ZONELESS: Final = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d(?:\.\d+)?)(Z|\+0000|\+00:00)?", re.ASCII)
+
+
+def unix_seconds(node: Node, wanted: str = "a time in Unix seconds") -> int:
+    """Seconds since 1970-01-01T00:00:00Z."""
+    found = node.integer(wanted)
+    if not _EARLIEST <= found <= _LATEST:
+        node.refuse("time_range", "the time is in no year of the calendar; is it in milliseconds?")
+    return found
+
+
+def unix_day(seconds: int) -> str:
+    """The UTC date on which a Unix time falls."""
+    return format_day(seconds // _DAY_SECONDS)
+
+
+def unix_time(seconds: int) -> str:
+    """A Unix time as RFC 3339 in UTC."""
+    day, rest = divmod(seconds, _DAY_SECONDS)
+    return f"{format_day(day)}T{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}Z"
+
+
+def utc_time(node: Node, wanted: str = "a time") -> str:
+    """A time of an export that is written in UTC and may not say so (`2019-11-11 17:23:34`)."""
+    match = _ZONELESS.fullmatch(node.text(wanted))
+    found = f"{match[1]}T{match[2]}Z" if match else ""
+    if parse_instant(found) is None:
+        node.refuse("time_format", f"needs {wanted} of the form 2026-01-31 09:30:00, in UTC")
+    return found
+
+
+def utc_day(node: Node, wanted: str = "a date") -> str:
+    """A date that an export may have widened to midnight (`2018-12-19 00:00:00`)."""
+    text = node.text(wanted)
+    if len(text) == len("2018-12-19"):
+        return node.day(wanted)
+    instant = parse_instant(utc_time(node, wanted))
+    assert instant is not None, "utc_time has read it"
+    return format_day(day_of(instant.microseconds))
+
+
+def service_days(start: int, end: int) -> tuple[str, str]:
+    """A period of service in Unix seconds, to its first and last UTC day, both inclusive.
+
+    Sources give the moment at which the next period begins (Stripe), or the second before it (Chargebee),
+    so the last day is the one before the day on which the next period begins; a period within one day
+    is that day.
+    """
+    first = start // _DAY_SECONDS
+    last = max(first, (end + 1) // _DAY_SECONDS - 1)
+    return format_day(first), format_day(last)
