@@ -1,0 +1,376 @@
+"""The books of deals while they are folded: what each opportunity, order line, invoice and payment holds.
+
+Belongs here: the state, and the primitives that post transfers. Does not belong here: what a milestone
+means (projections/rules), the order of facts and what became known when (projections/fold).
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+from domain import milestones as m
+from domain.instants import from_date, to_date
+from domain.money import divide_half_away
+from projections import accounts as a
+from projections.facts import BusinessKey, SequenceKey
+
+#: Stands for "no due date"; later than every date a report is asked for.
+NO_DUE: Final = 2_932_896
+
+#: deal, fact position, debit, credit, currency, amount, stated, effective, span start, span end, due,
+#: sku, line, object, class. Amount in minor units moves from debit to credit. It counts from `effective`
+#: on; where start < end it is earned day by day over the span, what lies before `effective` on that day.
+#: `stated` is the business date of the fact, from which on the schedule was known.
+Row: TypeAlias = tuple[int, int, int, int, str, int, int, int, int, int, int, str, str, str, int]
+
+
+def earned(amount: int, effective: int, start: int, end: int, day: int) -> int:
+    """What of an interval's amount is earned by the end of `day` (accounting.md 3b), minor units."""
+    if day < effective or day < start:
+        return 0
+    if day >= end:
+        return amount
+    return divide_half_away(amount * (day - start + 1), end - start + 1)
+
+
+class Segment:
+    """A ratable amount being earned over start..end, counting from `effective`."""
+
+    __slots__ = ("amount", "effective", "end", "start")
+
+    def __init__(self, amount: int, effective: int, start: int, end: int) -> None:
+        self.amount, self.effective, self.start, self.end = amount, effective, start, end
+
+    def at(self, day: int) -> int:
+        """Earned by the end of the day, minor units."""
+        return earned(self.amount, self.effective, self.start, self.end, day)
+
+
+class OrderLine:
+    """One line of an order, or a loose line: something billed or used that no order names."""
+
+    __slots__ = (
+        "billed", "cancelled", "currency", "fixed", "fulfilled", "fulfilled_units", "kind",
+        "known", "label", "live", "net", "performance_cancelled", "quantity", "recognition",
+        "return_credited", "returned", "run_rate", "segments", "service_end", "service_start", "sku",
+        "unbilled", "waiting",
+    )  # fmt: skip
+
+    def __init__(self, label: str, sku: str, currency: str, kind: str, recognition: str, known: bool) -> None:
+        self.label, self.sku, self.currency, self.kind, self.recognition = (
+            label,
+            sku,
+            currency,
+            kind,
+            recognition,
+        )
+        self.known = known  # whether an order has named it
+        self.net = 0  # ordered value
+        self.quantity: int | None = None
+        self.service_start: int | None = None
+        self.service_end: int | None = None
+        self.unbilled = 0
+        self.billed = 0  # net invoiced, less rebilled and voided
+        self.fixed = 0  # recognised by point postings
+        self.segments: list[Segment] = []
+        self.performance_cancelled = 0
+        self.fulfilled_units = 0
+        self.fulfilled = 0  # value of fulfilled_units
+        self.returned = 0
+        self.return_credited = 0
+        self.cancelled = False
+        self.run_rate = 0
+        self.live: list[tuple[int, int]] = []  # (from day, run-rate)
+        self.waiting: list[tuple[m.Performed, int, str]] = []  # performed before the order was known
+
+    def recognised(self, day: int) -> int:
+        """Recognised by the end of the day, minor units."""
+        total = self.fixed
+        for segment in self.segments:
+            total += segment.at(day)
+        return total
+
+    def unperformed(self, day: int) -> int:
+        """What is still owed to the customer at the end of the day, minor units."""
+        return self.net - self.performance_cancelled - self.recognised(day)
+
+    @property
+    def obligation_account(self) -> int:
+        """The account that holds its unperformed value."""
+        if self.recognition in ("on_fulfilment", "on_activation"):
+            return a.UNFULFILLED
+        return a.UNPERFORMED
+
+
+class Order:
+    """An order, or what has been said about one that was not accepted yet."""
+
+    __slots__ = ("booking_class", "cancelled", "currency", "lines", "replaced")
+
+    def __init__(self, currency: str) -> None:
+        self.currency = currency
+        self.lines: dict[str, OrderLine] = {}
+        self.booking_class = a.NO_CLASS
+        self.replaced = False
+        self.cancelled = False
+
+
+class Opportunity:
+    """An opportunity: its state, its amount by product, and how probable it is."""
+
+    __slots__ = ("by_sku", "currency", "details", "probability", "state", "weighted", "win_class")
+
+    def __init__(self) -> None:
+        self.state = ""  # "", open, won, lost
+        self.currency = ""
+        self.by_sku: dict[str, int] = {}
+        self.details: dict[str, list[tuple[int | None, int | None, int | None]]] = {}
+        self.probability = 0
+        self.weighted: dict[str, int] = {}
+        self.win_class = a.NO_CLASS
+
+
+class Invoice:
+    """An invoice: lines as posted, what is open of it, until when it is to be paid."""
+
+    __slots__ = ("claim", "currency", "disputed", "due", "lines", "number", "open", "posted", "voided")
+
+    def __init__(self, number: str, currency: str) -> None:
+        self.number, self.currency = number, currency
+        self.due = NO_DUE
+        self.open = 0
+        self.posted = False
+        self.voided = False
+        self.lines: list[tuple[OrderLine, int, int]] = []  # line, net, tax
+        self.claim: int | None = 0  # disputed; None is all of it
+        self.disputed = 0  # as posted: never more than is open
+
+
+class CreditMemo:
+    """A credit memo: what of it is not applied yet, gross."""
+
+    __slots__ = ("currency", "open")
+
+    def __init__(self, currency: str) -> None:
+        self.currency, self.open = currency, 0
+
+
+class Application:
+    """Cash put against an invoice, with the discount and the tax withheld that came with it."""
+
+    __slots__ = ("cash", "deal", "discount", "invoice", "withheld")
+
+    def __init__(self, deal: DealBook, invoice: str, cash: int, discount: int, withheld: int) -> None:
+        self.deal, self.invoice = deal, invoice
+        self.cash, self.discount, self.withheld = cash, discount, withheld
+
+
+class Payment:
+    """A payment across all deals that it touches."""
+
+    __slots__ = ("applications", "applied", "currency", "home", "key", "last", "own", "received", "unapplied")
+
+    def __init__(self, key: str, currency: str) -> None:
+        self.key, self.currency = key, currency
+        self.home: DealBook | None = None  # under which its cash is shown
+        self.own: DealBook | None = None  # of its milestones that carry no key of a deal
+        self.received: int | None = None
+        self.unapplied = 0
+        self.applied = 0
+        self.applications: list[Application] = []
+        self.last: BusinessKey | None = None
+
+
+class Position:
+    """Where a deal stands between won and ordered, in one currency, product by product."""
+
+    __slots__ = ("unordered", "variance")
+
+    def __init__(self) -> None:
+        self.unordered: dict[str, int] = {}
+        self.variance: dict[tuple[str, int], int] = {}
+
+
+class DealBook:
+    """One deal's books."""
+
+    __slots__ = (
+        "credit_memos", "day", "dimensions", "documents", "entries", "fact", "findings", "id", "invoices",
+        "keys", "last",
+        "loose", "name", "news", "opportunities", "orders", "positions", "rows", "sequences",
+    )  # fmt: skip
+
+    def __init__(self, id_: int, rows: list[Row]) -> None:
+        self.id = id_
+        self.rows = rows
+        self.fact = 0
+        self.day = 0
+        self.last: BusinessKey | None = None
+        self.name = ""
+        self.keys: set[str] = set()
+        self.dimensions: dict[str, str] = {}
+        self.entries: dict[tuple[str, int], str] = {}  # (dimension, effective) -> value
+        self.news: list[tuple[str, int, str]] = []  # entries made since the last change was told
+        self.opportunities: dict[tuple[str, str], Opportunity] = {}
+        self.orders: dict[str, Order] = {}
+        self.loose: dict[tuple[str, str], OrderLine] = {}  # (currency, reference or sku)
+        self.invoices: dict[str, Invoice] = {}
+        self.credit_memos: dict[str, CreditMemo] = {}
+        self.documents: set[tuple[str, str]] = set()
+        self.sequences: dict[tuple[str, str], SequenceKey] = {}
+        self.positions: dict[str, Position] = {}
+        self.findings: set[tuple[str, int]] = set()  # code, fact position
+
+    def post(
+        self,
+        debit: int,
+        credit: int,
+        currency: str,
+        amount: int,
+        sku: str = "",
+        line: str = "",
+        object_: str = "",
+        due: int = NO_DUE,
+        class_: int = a.NO_CLASS,
+        day: int | None = None,
+    ) -> None:
+        """Transfer an amount on a day (default: the fact's); nothing where it is zero."""
+        if amount:
+            at = self.day if day is None else day
+            self.rows.append(
+                (self.id, self.fact, debit, credit, currency, amount, self.day, at, at, at, due, sku, line,
+                 object_, class_)
+            )  # fmt: skip
+
+    def post_span(self, line: OrderLine, amount: int, effective: int, start: int, end: int) -> None:
+        """Earn an amount of a line over start..end, counting from `effective`."""
+        if amount:
+            self.rows.append(
+                (self.id, self.fact, line.obligation_account, a.RECOGNISED, line.currency, amount, self.day,
+                 max(effective, start), start, end, NO_DUE, line.sku, line.label, "", a.NO_CLASS)
+            )  # fmt: skip
+
+    def find(self, code: str) -> None:
+        """Note a finding about the current fact."""
+        self.findings.add((code, self.fact))
+
+    def first_of(self, kind: str, number: str) -> bool:
+        """Whether a document of this number is the first in business order; a later one is a finding."""
+        if (kind, number) in self.documents:
+            self.find("DUPLICATE_BUSINESS_KEY")
+            return False
+        self.documents.add((kind, number))
+        return True
+
+    def position(self, currency: str) -> Position:
+        """The standing between won and ordered in a currency."""
+        found = self.positions.get(currency)
+        if found is None:
+            found = self.positions[currency] = Position()
+        return found
+
+    def order_line(self, reference: str) -> OrderLine | None:
+        """The line that `<order>/<line>` names in this deal."""
+        number, _, line = reference.rpartition("/")
+        order = self.orders.get(number)
+        return None if order is None else order.lines.get(line)
+
+    def line_for(self, reference: str | None, sku: str, currency: str) -> OrderLine:
+        """The order line that a billed or used line belongs to, or the loose line that stands in for it.
+
+        Without a reference: the deal's one order line of that sku (contract.md section 1).
+        """
+        if reference is not None:
+            line = self.order_line(reference)
+        else:
+            same = [
+                line
+                for order in self.orders.values()
+                for line in order.lines.values()
+                if line.sku == sku and line.currency == currency
+            ]
+            line = same[0] if len(same) == 1 else None
+        if line is not None and line.currency == currency:
+            return line
+        key = (currency, sku if reference is None else "/" + reference)
+        loose = self.loose.get(key)
+        if loose is None:
+            loose = self.loose[key] = OrderLine(reference or sku, sku, currency, "", "", known=False)
+        return loose
+
+    def invoice(self, number: str, currency: str) -> Invoice:
+        """The invoice of that number and currency, posted or only spoken of so far."""
+        found = self.invoices.get(number)
+        if found is None:
+            found = self.invoices[number] = Invoice(number, currency)
+        return found
+
+    def stale(self, subject: tuple[str, str], key: SequenceKey) -> bool:
+        """Whether a snapshot comes after a higher sequence of its subject; else it is the highest now."""
+        highest = self.sequences.get(subject)
+        if highest is not None and key < highest:
+            return True
+        self.sequences[subject] = key
+        return False
+
+    def receive(
+        self, invoice: Invoice, debit: int, credit: int, amount: int, sku: str = "", line: str = ""
+    ) -> None:
+        """Post a transfer in which the invoice's receivable takes part, and keep what is open of it."""
+        if amount:
+            self.post(debit, credit, invoice.currency, amount, sku, line, invoice.number, invoice.due)
+            invoice.open += amount if credit == a.RECEIVABLE else -amount
+
+    def settle_dispute(self, invoice: Invoice) -> None:
+        """Keep the disputed amount at what is claimed, never more than is open (accounting.md 3b)."""
+        if invoice.claim == 0 and invoice.disputed == 0:
+            return
+        open_ = max(invoice.open, 0)
+        wanted = open_ if invoice.claim is None else min(invoice.claim, open_)
+        self.post(
+            a.SOURCE_DISPUTED,
+            a.DISPUTED,
+            invoice.currency,
+            wanted - invoice.disputed,
+            object_=invoice.number,
+        )
+        invoice.disputed = wanted
+
+    def redate(self, invoice: Invoice, due: int) -> None:
+        """Move what is open of an invoice to another due date."""
+        if due != invoice.due and invoice.open:
+            for debit, credit, day in (
+                (a.RECEIVABLE, a.REDATED, invoice.due),
+                (a.REDATED, a.RECEIVABLE, due),
+            ):
+                self.post(debit, credit, invoice.currency, invoice.open, object_=invoice.number, due=day)
+        invoice.due = due
+
+
+class Book:
+    """The books of all deals that share payments, folded together."""
+
+    __slots__ = ("deal_of", "deals", "payments", "rows")
+
+    def __init__(self, deal_of: dict[int, int]) -> None:
+        self.deal_of = deal_of  # stream -> deal
+        self.rows: list[Row] = []
+        self.deals: dict[int, DealBook] = {}
+        self.payments: dict[str, Payment] = {}
+
+    def deal(self, stream: int) -> DealBook:
+        """The books of the deal to which a stream belongs."""
+        id_ = self.deal_of.get(stream, stream)
+        found = self.deals.get(id_)
+        if found is None:
+            found = self.deals[id_] = DealBook(id_, self.rows)
+        return found
+
+
+def same_day_next_year(day: int) -> int:
+    """The same day of the next year, clamped to February 28th."""
+    on = to_date(day)
+    try:
+        return from_date(on.replace(year=on.year + 1))
+    except ValueError:
+        return from_date(on.replace(year=on.year + 1, day=28))

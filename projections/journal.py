@@ -1,0 +1,105 @@
+"""The journal's rows as PostgreSQL's binary COPY format: packed by struct, many in one write.
+
+Belongs here: bytes of rows. Does not belong here: what they mean (projections/fold) and when they are
+written (projections/runner, projections/rebuild).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from struct import Struct
+from typing import Any, Final
+
+from psycopg import Cursor
+
+from projections import queries
+from projections.fold import Change
+
+_HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_TRAILER: Final = b"\xff\xff"
+#: PostgreSQL counts binary dates from 2000-01-01; day numbers count from 1970-01-01.
+_DATE: Final = 10_957
+
+_POSTING: Final = Struct(">h" + "iq" * 4 + "ii" * 5 + "ih" * 3).pack
+_LENGTH: Final = Struct(">i").pack
+_NAME: Final = Struct(">hiqiq").pack
+_DIMENSION: Final = Struct(">hiqiqii").pack
+_FINDING: Final = Struct(">hiqiqiqih").pack
+_NULL: Final = _LENGTH(-1)
+
+#: Texts kept encoded: products recur throughout, lines and documents within a deal.
+_MAX_TEXTS: Final = 20_000
+
+TABLES: Final = ("posting", "deal_name", "deal_dimension", "finding")
+
+
+class Journal:
+    """Collects what changes add to a generation, as bytes ready for COPY."""
+
+    __slots__ = ("_texts", "buffers", "postings")
+
+    def __init__(self) -> None:
+        self._texts: dict[str, bytes] = {}
+        self.buffers: dict[str, list[bytes]] = {table: [] for table in TABLES}
+        self.postings = 0
+
+    def add(self, change: Change) -> None:
+        """Take in all rows of a change."""
+        position = change.position
+        text, texts = self._text, self._texts.get
+        append = self.buffers["posting"].append
+        for (
+            deal, fact, debit, credit, currency, amount, stated, effective, start, end, due, sku, line,
+            object_, class_,
+        ) in change.rows:  # fmt: skip
+            append(
+                _POSTING(
+                    16, 8, deal, 8, fact, 8, position, 8, amount, 4, stated - _DATE, 4, effective - _DATE,
+                    4, start - _DATE, 4, end - _DATE, 4, due - _DATE, 2, debit, 2, credit, 2, class_,
+                )
+                + (texts(currency) or text(currency))
+                + (texts(sku) or text(sku))
+                + (texts(line) or text(line))
+                + (texts(object_) or text(object_))
+            )  # fmt: skip
+        self.postings += len(change.rows)
+        for deal, name in change.names:
+            self.buffers["deal_name"].append(_NAME(3, 8, deal, 8, position) + text(name))
+        for deal, name, day, value in change.dimensions:
+            head = _DIMENSION(5, 8, deal, 8, position, 4, day - _DATE)
+            self.buffers["deal_dimension"].append(
+                head + text(name) + (_NULL if value is None else text(value))
+            )
+        for deal, code, fact, sign in change.findings:
+            self.buffers["finding"].append(_FINDING(5, 8, deal, 8, fact, 8, position, 2, sign) + text(code))
+
+    def _text(self, value: str) -> bytes:
+        found = self._texts.get(value)
+        if found is None:
+            encoded = value.encode()
+            found = _LENGTH(len(encoded)) + encoded
+            if len(self._texts) >= _MAX_TEXTS:
+                self._texts.clear()
+            self._texts[value] = found
+        return found
+
+    def take(self, table: str) -> bytes:
+        """The rows collected for one table, which is empty afterwards."""
+        rows = b"".join(self.buffers[table])
+        self.buffers[table].clear()
+        return rows
+
+    def write(self, cursor: Cursor[Any], generation: int) -> None:
+        """COPY everything collected into a generation's tables."""
+        for table in TABLES:
+            if self.buffers[table]:
+                copy_rows(cursor, table, generation, [self.take(table)])
+
+
+def copy_rows(cursor: Cursor[Any], table: str, generation: int, rows: Iterable[bytes]) -> None:
+    """COPY packed rows into one table of a generation."""
+    with cursor.copy(queries.copy_into(table, generation)) as copy:
+        copy.write(_HEADER)
+        for block in rows:
+            copy.write(block)
+        copy.write(_TRAILER)

@@ -1,0 +1,181 @@
+"""The live projector: takes the log in batches into the live generation, each batch in one transaction.
+
+It waits for a notification and polls as well, so that nothing is missed between the two. What a batch
+adds and how far it has come commit together: a crash repeats nothing and loses nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from threading import Event
+from typing import Any, Final
+
+import psycopg
+from psycopg import Connection
+
+from projections import generations, queries
+from projections.clusters import Clusters, Edge, LogRow, by_position, decode
+from projections.journal import Journal
+
+_log: Final = logging.getLogger(__name__)
+
+BATCH: Final = 5_000
+POLL_SECONDS: Final = 0.5
+
+Connect = Callable[[], Connection[Any]]
+
+
+def projected_channel(schema: str) -> str:
+    """The channel on which the projector tells how far it has come."""
+    return f"{schema}_projected"
+
+
+def read_log(connection: Connection[Any], after: int, limit: int) -> list[LogRow]:
+    """The next milestones of the log."""
+    cursor = connection.cursor(binary=True)
+    cursor.execute(queries.statement("read_log"), {"after": after, "limit": limit})
+    return cursor.fetchall()
+
+
+def read_streams(connection: Connection[Any], streams: Sequence[int], upto: int) -> Iterable[LogRow]:
+    """All milestones of streams up to a position, in any order."""
+    cursor = connection.cursor(binary=True)
+    cursor.execute(queries.statement("read_streams"), {"streams": list(streams), "upto": upto})
+    return cursor.fetchall()
+
+
+def read_edges(connection: Connection[Any], after: int, upto: int) -> list[Edge]:
+    """What was found to belong together after a position, up to another."""
+    cursor = connection.cursor(binary=True)
+    cursor.execute(queries.statement("read_edges"), {"after": after, "upto": upto})
+    return [Edge(*row) for row in cursor.fetchall()]
+
+
+class Projector:
+    """Brings one generation forward. Not for two threads at a time."""
+
+    def __init__(self, schema: str, generation: int | None = None) -> None:
+        self.schema = schema
+        self.generation = generation  # None: whichever is live
+        self._connection: Connection[Any] | None = None
+        self._clusters = Clusters(self._read_streams)
+        self._at: tuple[int, int] | None = None  # generation and position that the clusters stand at
+        self._edges_upto = 0
+
+    def _read_streams(self, streams: Sequence[int], upto: int) -> Iterable[LogRow]:
+        assert self._connection is not None, "streams are read inside of a batch"
+        return read_streams(self._connection, streams, upto)
+
+    def project(self, connection: Connection[Any], limit: int = BATCH) -> int:
+        """Take in up to `limit` milestones; the number taken in. 0: nothing new."""
+        self._connection = connection
+        try:
+            with connection.transaction():
+                generation = self._lock(connection)
+                rows = read_log(connection, generation.position, limit)
+                if not rows:
+                    return 0
+                self._take_in(connection, generation, rows)
+        except BaseException:
+            # The clusters may be ahead of what was committed.
+            self._clusters.clear()
+            self._at = None
+            raise
+        finally:
+            self._connection = None
+        return len(rows)
+
+    def _lock(self, connection: Connection[Any]) -> generations.Generation:
+        id_ = self.generation
+        if id_ is None:
+            found = generations.live(connection)
+            if found is None:
+                connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"{self.schema}.first",))
+                found = generations.live(connection)
+                if found is None:
+                    found = generations.make(connection, "live")
+                    generations.index(connection, found.id)
+            id_ = found.id
+        generations.lock(connection, self.schema, id_)
+        row = connection.execute(
+            "SELECT id, position, rules, state FROM generation WHERE id = %s", (id_,)
+        ).fetchone()
+        if row is None or (self.generation is None and row[3] != "live"):
+            raise GenerationChanged("the live generation has changed; begin the next batch on the new one")
+        return generations.Generation(*row[:3])
+
+    def _take_in(
+        self, connection: Connection[Any], generation: generations.Generation, rows: list[LogRow]
+    ) -> None:
+        if self._at != (generation.id, generation.position):
+            self._clusters.clear()
+        if self._edges_upto > generation.position:
+            self._clusters = Clusters(self._read_streams)
+            self._edges_upto = 0
+        last = rows[-1][0]
+        assert last - generation.position == len(rows), "positions have no gaps"
+        self._clusters.learn(read_edges(connection, self._edges_upto, generation.position))
+        edges = by_position(read_edges(connection, generation.position, last))
+        touched = {row[1] for row in rows}
+        touched.update(s for found in edges.values() for edge in found for s in (edge.child, edge.parent))
+        self._clusters.prepare(touched, generation.position)
+        journal = Journal()
+        for row in rows:
+            journal.add(self._clusters.take(decode(row), edges.get(row[0], ())))
+        journal.write(connection.cursor(), generation.id)
+        generations.advance(connection, generation.id, last)
+        connection.execute("SELECT pg_notify(%s, %s)", (projected_channel(self.schema), str(last)))
+        self._at, self._edges_upto = (generation.id, last), last
+
+    def catch_up(self, connection: Connection[Any]) -> int:
+        """Take in everything that is there; the number of milestones."""
+        total = 0
+        while taken := self._project_or_retry(connection):
+            total += taken
+        return total
+
+    def _project_or_retry(self, connection: Connection[Any]) -> int:
+        for _ in range(10):
+            try:
+                return self.project(connection)
+            except GenerationChanged:
+                continue
+        return self.project(connection)
+
+
+class GenerationChanged(RuntimeError):
+    """Another generation was promoted between reading which is live and locking it."""
+
+
+def run(connect: Connect, schema: str, log_channel: str, stop: Event) -> None:
+    """Project until `stop` is set. A lost connection is made again; an error is logged and tried again."""
+    projector = Projector(schema)
+    wait = 0.1
+    while not stop.is_set():
+        try:
+            with connect() as connection, connect() as listener:
+                listener.execute(f'LISTEN "{log_channel}"')
+                while not stop.is_set():
+                    projector.catch_up(connection)
+                    wait = 0.1
+                    _await_news(listener, stop)
+        except (psycopg.Error, OSError) as error:
+            if stop.is_set():
+                return
+            _log.warning("the projector lost its database (%s); trying again in %.1f s", error, wait)
+            stop.wait(wait)
+            wait = min(wait * 2, 5.0)
+        except Exception:  # noqa: BLE001 - it must not stop for good
+            _log.exception("the projector failed on a batch; trying again in %.1f s", wait)
+            stop.wait(wait)
+            wait = min(wait * 2, 30.0)
+
+
+def _await_news(listener: Connection[Any], stop: Event) -> None:
+    """Return at a notification, at the latest after the poll interval."""
+    until = time.monotonic() + POLL_SECONDS
+    while not stop.is_set() and (left := until - time.monotonic()) > 0:
+        for _ in listener.notifies(timeout=min(left, 0.1), stop_after=1):
+            return

@@ -1,0 +1,224 @@
+"""Payments across deals: receipts, applications, reversals, refunds (accounting.md section 3)."""
+
+from __future__ import annotations
+
+from domain import milestones as m
+from domain.keys import joins, kind_of, payment_key
+from domain.money import AmountRefused, parse_minor
+from projections import accounts as a
+from projections.book import Application, Book, DealBook, Payment
+from projections.facts import Fact
+
+
+def keys_of(fact: m.AnyPayment) -> list[str]:
+    """The keys under which the payment of a fact is known: its number, and any other payment key it carries.
+
+    A bank's receipt that carries the ERP's payment key is the payment that the ERP applies.
+    """
+    keys = [payment_key(fact.source, fact.payment)]
+    keys += [key for key in fact.keys if kind_of(key) == "payment" and key != keys[0]]
+    return keys
+
+
+def carries_a_deal(fact: m.Milestone) -> bool:
+    """Whether a payment milestone carries a key by which it belongs to a deal."""
+    return any(map(joins, fact.keys))
+
+
+def deal_of(book: Book, fact: Fact, milestone: m.AnyPayment) -> DealBook:
+    """The deal of a payment milestone: by its keys, else the payment's own (contract.md 2, "One deal").
+
+    A payment's own deal has the negative position of its first milestone in business order as number.
+    """
+    if carries_a_deal(milestone):
+        return book.deal(fact.stream)
+    for key in keys_of(milestone):
+        payment = book.payments.get(key)
+        if payment is not None and payment.own is not None:
+            return payment.own
+    own = book.deals[-fact.position] = DealBook(-fact.position, book.rows)
+    payment = payment_of(book, own, milestone)
+    own.fact, own.day = fact.position, milestone.effective
+    payment.own = own
+    return own
+
+
+def payment_of(book: Book, deal: DealBook, fact: m.AnyPayment) -> Payment:
+    """The payment that the fact names, made where it is new; two found to be one are merged."""
+    keys = keys_of(fact)
+    found: Payment | None = None
+    for key in keys:
+        other = book.payments.get(key)
+        if other is None or other is found:
+            continue
+        if found is None:
+            found = other
+        else:
+            _merge(book, deal, found, other)
+    if found is None:
+        found = Payment(min(keys), fact.currency or "")
+    for key in keys:
+        book.payments[key] = found
+    return found
+
+
+def _merge(book: Book, deal: DealBook, kept: Payment, other: Payment) -> None:
+    """Two payments turn out to be one: the other's cash and applications become the kept one's."""
+    if kept.received is not None and other.received is not None:
+        deal.find("DUPLICATE_BUSINESS_KEY")
+    home = kept.home if kept.received is not None or other.received is None else other.home
+    for payment in (kept, other):
+        if home is not None and payment.home is not None and payment.home is not home:
+            home.fact, home.day = deal.fact, deal.day
+            _rehome(payment, home)
+        payment.home = home
+    kept.own = kept.own or other.own
+    kept.received = other.received if kept.received is None else kept.received
+    kept.currency = kept.currency or other.currency
+    kept.unapplied += other.unapplied
+    kept.applied += other.applied
+    kept.applications += other.applications
+    for key in [key for key, payment in book.payments.items() if payment is other]:
+        book.payments[key] = kept
+
+
+def received(book: Book, deal: DealBook, fact: m.PaymentReceived) -> None:
+    """source.bank -> unapplied, under the receipt's deal, else under the payment's own key."""
+    payment = payment_of(book, deal, fact)
+    if payment.received is not None:
+        deal.find("DUPLICATE_BUSINESS_KEY")
+        return
+    if payment.currency != fact.currency and payment.applications:
+        deal.find("CURRENCY_MISMATCH")
+    if payment.home is not None and payment.home is not deal:
+        _rehome(payment, deal)
+    payment.home, payment.received, payment.currency = deal, fact.amount, fact.currency
+    _bank(payment, deal, fact.amount)
+
+
+def _rehome(payment: Payment, deal: DealBook) -> None:
+    """Applications came before the receipt: what they took moves to where the receipt is shown."""
+    old = payment.home
+    assert old is not None
+    old.fact, old.day = deal.fact, deal.day
+    number = payment.key
+    for book, sign in ((old, -1), (deal, 1)):
+        book.post(a.UNAPPLIED, a.APPLIED, payment.currency, sign * payment.applied, object_=number)
+        banked = payment.unapplied + payment.applied
+        book.post(a.SOURCE_BANK, a.UNAPPLIED, payment.currency, sign * banked, object_=number)
+
+
+def _bank(payment: Payment, deal: DealBook, amount: int) -> None:
+    home = _home(payment, deal)
+    home.post(a.SOURCE_BANK, a.UNAPPLIED, payment.currency, amount, object_=payment.key)
+    payment.unapplied += amount
+
+
+def _home(payment: Payment, deal: DealBook) -> DealBook:
+    """The deal under which the payment's cash is shown, ready to post today's fact."""
+    if payment.home is None:
+        payment.home = deal
+    payment.home.fact, payment.home.day = deal.fact, deal.day
+    return payment.home
+
+
+def applied(book: Book, deal: DealBook, fact: m.PaymentApplied) -> None:
+    """receivable -> cash, discount, withheld in the invoice's deal; unapplied -> applied at the payment."""
+    payment = payment_of(book, deal, fact)
+    invoice = deal.invoice(fact.invoice, fact.currency)
+    if invoice.currency != fact.currency or (payment.currency and payment.currency != fact.currency):
+        deal.find("CURRENCY_MISMATCH")
+        return
+    payment.currency = fact.currency
+    application = Application(deal, fact.invoice, 0, 0, 0)
+    payment.applications.append(application)
+    _put(payment, application, deal, fact.amount, fact.discount, fact.withheld)
+
+
+def unapplied(book: Book, deal: DealBook, fact: m.PaymentUnapplied) -> None:
+    """The inverse of (a part of) an application."""
+    payment = payment_of(book, deal, fact)
+    invoice = deal.invoice(fact.invoice, fact.currency)
+    if invoice.currency != fact.currency or (payment.currency and payment.currency != fact.currency):
+        deal.find("CURRENCY_MISMATCH")
+        return
+    payment.currency = fact.currency
+    left = [fact.amount, fact.discount, fact.withheld]
+    for application in reversed(payment.applications):
+        if application.deal is deal and application.invoice == fact.invoice and any(left):
+            part = [
+                min(left[0], application.cash),
+                min(left[1], application.discount),
+                min(left[2], application.withheld),
+            ]
+            left = [whole - taken for whole, taken in zip(left, part, strict=True)]
+            _put(payment, application, deal, -part[0], -part[1], -part[2])
+    if any(left):
+        deal.find("PREDECESSOR_MISSING")
+        application = Application(deal, fact.invoice, 0, 0, 0)
+        payment.applications.append(application)
+        _put(payment, application, deal, -left[0], -left[1], -left[2])
+
+
+def _put(
+    payment: Payment, application: Application, deal: DealBook, cash: int, discount: int, withheld: int
+) -> None:
+    """Move cash, discount and withheld tax of an application (negative: back), dated by `deal`'s fact."""
+    target = application.deal
+    target.fact, target.day = deal.fact, deal.day
+    invoice = target.invoice(application.invoice, payment.currency)
+    for account, amount in ((a.CASH, cash), (a.DISCOUNT, discount), (a.WITHHELD, withheld)):
+        target.receive(invoice, a.RECEIVABLE, account, amount)
+    target.settle_dispute(invoice)
+    home = _home(payment, deal)
+    home.post(a.UNAPPLIED, a.APPLIED, payment.currency, cash, object_=payment.key)
+    payment.unapplied -= cash
+    payment.applied += cash
+    application.cash += cash
+    application.discount += discount
+    application.withheld += withheld
+
+
+def _amount(payment: Payment, deal: DealBook, fact: m.PaymentReversed | m.PaymentRefunded) -> int | None:
+    """The amount of a reversal or refund; all that was received where none is given."""
+    if fact.amount is None:
+        if payment.received is None:
+            deal.find("PREDECESSOR_MISSING")
+        return payment.received
+    currency = payment.currency or fact.currency
+    if not currency:
+        deal.find("PREDECESSOR_MISSING")
+        return None
+    payment.currency = currency
+    try:
+        return parse_minor(fact.amount, currency)
+    except AmountRefused:
+        deal.find("AMOUNT_PRECISION")
+        return None
+
+
+def reversed_(book: Book, deal: DealBook, fact: m.PaymentReversed) -> None:
+    """All of it: its applications, discount and withheld too, then the receipt. A part: unapplied cash
+    first, then the latest applications."""
+    payment = payment_of(book, deal, fact)
+    amount = _amount(payment, deal, fact)
+    if amount is None:
+        return
+    whole = fact.amount is None or amount == payment.received
+    needed = amount if whole else amount - max(0, min(amount, payment.unapplied))
+    for application in reversed(payment.applications):
+        if whole:
+            _put(payment, application, deal, -application.cash, -application.discount, -application.withheld)
+        elif needed > 0 and application.cash > 0:
+            part = min(needed, application.cash)
+            _put(payment, application, deal, -part, 0, 0)
+            needed -= part
+    _bank(payment, deal, -amount)
+
+
+def refunded(book: Book, deal: DealBook, fact: m.PaymentRefunded) -> None:
+    """unapplied -> source.bank."""
+    payment = payment_of(book, deal, fact)
+    amount = _amount(payment, deal, fact)
+    if amount is not None:
+        _bank(payment, deal, -amount)

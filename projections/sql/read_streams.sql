@@ -1,0 +1,5 @@
+-- All milestones of some streams up to a position.
+
+SELECT position, stream, topic, state
+FROM log
+WHERE stream = ANY(%(streams)s) AND position <= %(upto)s

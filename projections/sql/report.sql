@@ -1,0 +1,40 @@
+-- A view over the journal of one generation: what its postings, known by a position, come to in each window.
+-- Must never read the log, another generation, or a posting beyond the position.
+-- {braces} are put in by projections/reports.py from its own lists, never from a request; values are bound.
+
+WITH windows (n, start_day, end_day) AS (
+    SELECT * FROM unnest(%(window)s::int[], %(start)s::date[], %(end)s::date[])
+),
+{ctes}
+cells AS (
+    SELECT w.n{groups_inner}, {currency} AS currency, p.debit, p.credit{bucket_column},
+        sum(v.ve) AS ve, sum(v.ve - v.vs) AS vd{beyond_column}
+    FROM windows w
+    JOIN {posting} p ON p.{counts_from} <= w.end_day
+    {joins}
+    CROSS JOIN LATERAL (SELECT
+        CASE WHEN p.effective > w.end_day THEN 0
+            WHEN p.span_end <= w.end_day THEN p.amount
+            ELSE round(p.amount::numeric * (w.end_day - p.span_start + 1) / (p.span_end - p.span_start + 1))::bigint
+        END AS ve,
+        CASE WHEN w.start_day IS NULL OR p.effective >= w.start_day THEN 0
+            WHEN p.span_end < w.start_day THEN p.amount
+            ELSE round(p.amount::numeric * (w.start_day - p.span_start) / (p.span_end - p.span_start + 1))::bigint
+        END AS vs{beyond_value}
+    ) v
+    WHERE p.position <= %(known)s
+      AND (p.debit = ANY(%(accounts)s::smallint[]) OR p.credit = ANY(%(accounts)s::smallint[]))
+      {filters}
+    GROUP BY w.n{groups_numbers}, {currency}, p.debit, p.credit{bucket_group}
+),
+measured AS (
+    SELECT n{groups}, currency, {measures}
+    FROM cells
+    GROUP BY n{groups}, currency
+),
+summed AS (
+    SELECT n{outer_groups}, currency, {outer_measures}
+    FROM measured
+    GROUP BY n{outer_groups}, currency
+    HAVING {not_zero}
+)
