@@ -32,6 +32,7 @@ class Instant(NamedTuple):
     fraction: str
 
 
+@lru_cache(maxsize=1_024)
 def parse_instant(text: str) -> Instant | None:
     """RFC 3339 date-time with an offset, to an instant; None where it is not one.
 

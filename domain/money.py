@@ -95,6 +95,14 @@ def parse_decimal(text: str, decimals: int, *, limit: int = MAX_MINOR) -> int:
     Trailing zeros count as decimals. Raises AmountRefused with code `amount_format` (not a plain
     decimal: NaN, exponents, signs other than a leading minus), `amount_precision` or `amount_range`.
     """
+    whole, _, fraction = text.partition(".")
+    if len(fraction) == decimals and len(whole) < 12 and whole.isdigit() and text.isascii():
+        # What nearly every amount looks like: all decimals given, no sign.
+        if not decimals:
+            if whole == text:
+                return int(whole)
+        elif fraction.isdigit():
+            return int(whole + fraction)
     match = _DECIMAL.fullmatch(text)
     if match is None:
         raise AmountRefused("amount_format", f"{text[:40]!r} is not a plain decimal such as '120.00'")

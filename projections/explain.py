@@ -5,18 +5,14 @@ Belongs here: drilling down. The question is a report's, with the row's group va
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from psycopg import Connection, sql
 
-from domain.instants import to_date
 from domain.money import format_minor
 from projections import accounts as a
 from projections import reports
-from projections.book import NO_DUE
 from projections.measures import Measure, View
-
-_NO_DUE: Final = to_date(NO_DUE)
 
 
 class Explained(NamedTuple):
@@ -82,7 +78,6 @@ def _posting(view: View, row: dict[str, Any]) -> dict[str, Any]:
     for name, (plus, minus) in view.derived.items():
         minor[name] = sum(minor[x] for x in plus) - sum(minor[x] for x in minus)
     shown = [name for name in view.measures if name not in view.netted]
-    span = row["span_start"] != row["span_end"]
     return {
         "position": row["position"],
         "fact": row["fact"],
@@ -92,12 +87,12 @@ def _posting(view: View, row: dict[str, Any]) -> dict[str, Any]:
         "currency": currency,
         "amount": format_minor(row["amount"], currency),
         "effective_on": row["effective"].isoformat(),
-        "earned_from": row["span_start"].isoformat() if span else None,
-        "earned_to": row["span_end"].isoformat() if span else None,
-        "due_on": row["due"].isoformat() if row["due"] != _NO_DUE else None,
-        "sku": row["sku"] or None,
-        "line": row["line"] or None,
-        "object": row["object"] or None,
+        "earned_from": row["span_start"] and row["span_start"].isoformat(),
+        "earned_to": row["span_end"] and row["span_end"].isoformat(),
+        "due_on": row["due"] and row["due"].isoformat(),
+        "sku": row["sku"],
+        "line": row["line"],
+        "object": row["object"],
         "class": next((name or None for name, n in a.CLASS_NUMBERS.items() if n == row["class"]), None),
         "counts": {name: format_minor(minor[name], currency) for name in shown if minor[name]},
     }

@@ -13,6 +13,7 @@ from typing import Any, Final
 from psycopg import Cursor
 
 from projections import queries
+from projections.book import NO_DUE
 from projections.fold import Change
 
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -20,12 +21,16 @@ _TRAILER: Final = b"\xff\xff"
 #: PostgreSQL counts binary dates from 2000-01-01; day numbers count from 1970-01-01.
 _DATE: Final = 10_957
 
-_POSTING: Final = Struct(">h" + "iq" * 4 + "ii" * 5 + "ih" * 3).pack
+# A point in time has no span, and most transfers no due date: those columns are null.
+_POINT: Final = Struct(">h" + "iq" * 4 + "ii" * 2 + "iii" + "ih" * 3).pack
+_SPAN: Final = Struct(">h" + "iq" * 4 + "ii" * 4 + "i" + "ih" * 3).pack
+_DUE: Final = Struct(">h" + "iq" * 4 + "ii" * 2 + "ii" + "ii" + "ih" * 3).pack
 _LENGTH: Final = Struct(">i").pack
 _NAME: Final = Struct(">hiqiq").pack
 _DIMENSION: Final = Struct(">hiqiqii").pack
 _FINDING: Final = Struct(">hiqiqiqih").pack
 _NULL: Final = _LENGTH(-1)
+_EMPTY: Final = _LENGTH(0)
 
 #: Texts kept encoded: products recur throughout, lines and documents within a deal.
 _MAX_TEXTS: Final = 20_000
@@ -39,32 +44,46 @@ class Journal:
     __slots__ = ("_texts", "buffers", "postings")
 
     def __init__(self) -> None:
-        self._texts: dict[str, bytes] = {}
+        self._texts: dict[str, bytes] = {"": _NULL}
         self.buffers: dict[str, list[bytes]] = {table: [] for table in TABLES}
         self.postings = 0
 
     def add(self, change: Change) -> None:
         """Take in all rows of a change."""
         position = change.position
-        text, texts = self._text, self._texts.get
+        text, texts = self._text, self._texts.get  # texts: the usual case without a call
         append = self.buffers["posting"].append
         for (
             deal, fact, debit, credit, currency, amount, stated, effective, start, end, due, sku, line,
             object_, class_,
         ) in change.rows:  # fmt: skip
-            append(
-                _POSTING(
+            if start != end:
+                head = _SPAN(
                     16, 8, deal, 8, fact, 8, position, 8, amount, 4, stated - _DATE, 4, effective - _DATE,
-                    4, start - _DATE, 4, end - _DATE, 4, due - _DATE, 2, debit, 2, credit, 2, class_,
-                )
+                    4, start - _DATE, 4, end - _DATE, -1, 2, debit, 2, credit, 2, class_,
+                )  # fmt: skip
+            elif due != NO_DUE:
+                head = _DUE(
+                    16, 8, deal, 8, fact, 8, position, 8, amount, 4, stated - _DATE, 4, effective - _DATE,
+                    -1, -1, 4, due - _DATE, 2, debit, 2, credit, 2, class_,
+                )  # fmt: skip
+            else:
+                head = _POINT(
+                    16, 8, deal, 8, fact, 8, position, 8, amount, 4, stated - _DATE, 4, effective - _DATE,
+                    -1, -1, -1, 2, debit, 2, credit, 2, class_,
+                )  # fmt: skip
+            append(
+                head
                 + (texts(currency) or text(currency))
                 + (texts(sku) or text(sku))
                 + (texts(line) or text(line))
                 + (texts(object_) or text(object_))
-            )  # fmt: skip
+            )
         self.postings += len(change.rows)
         for deal, name in change.names:
-            self.buffers["deal_name"].append(_NAME(3, 8, deal, 8, position) + text(name))
+            self.buffers["deal_name"].append(
+                _NAME(3, 8, deal, 8, position) + (text(name) if name else _EMPTY)
+            )
         for deal, name, day, value in change.dimensions:
             head = _DIMENSION(5, 8, deal, 8, position, 4, day - _DATE)
             self.buffers["deal_dimension"].append(
@@ -80,6 +99,7 @@ class Journal:
             found = _LENGTH(len(encoded)) + encoded
             if len(self._texts) >= _MAX_TEXTS:
                 self._texts.clear()
+                self._texts[""] = _NULL
             self._texts[value] = found
         return found
 

@@ -151,7 +151,7 @@ def parts_of(view: View, query: Query) -> Parts:
             parts.joins.append("LEFT JOIN names ON names.deal = p.deal")
             expression = "names.name"
         elif name == "product":
-            expression = "nullif(p.sku, '')"
+            expression = "p.sku"
         elif name == "class" and view.row_class:
             expression = "p.class::text"
         else:
@@ -211,19 +211,24 @@ def _bucket(view: View) -> str:
     cases = []
     for index, measure in enumerate(view.base):
         if measure.bucket is not None:
-            most = measure.bucket[1]
-            cases.append(
-                f"WHEN w.end_day - p.due <= {most} THEN {index}" if most is not None else f"ELSE {index}"
-            )
+            least, most = measure.bucket
+            if least is None:
+                cases.append(f"WHEN p.due IS NULL OR w.end_day - p.due <= {most} THEN {index}")
+            elif most is not None:
+                cases.append(f"WHEN w.end_day - p.due <= {most} THEN {index}")
+            else:
+                cases.append(f"ELSE {index}")
     return f"CASE {' '.join(cases)} END" if cases else ""
 
 
 _BEYOND: Final = """,
         p.amount - CASE WHEN p.effective > b.a_year_on THEN 0
-            WHEN p.span_end <= b.a_year_on THEN p.amount
+            WHEN p.span_end IS NULL OR p.span_end <= b.a_year_on THEN p.amount
             ELSE round(p.amount::numeric * (b.a_year_on - p.span_start + 1)
                 / (p.span_end - p.span_start + 1))::bigint
         END AS vb"""
+#: What adds nothing to a window of turnovers: over before it began.
+_IN_WINDOW: Final = "AND (w.start_day IS NULL OR p.effective >= w.start_day OR p.span_end >= w.start_day)"
 _A_YEAR_ON: Final = "CROSS JOIN LATERAL (SELECT (w.end_day + interval '1 year')::date AS a_year_on) b"
 
 
@@ -260,6 +265,7 @@ def _statement(view: View, query: Query, parts: Parts) -> str:
         "joins": "\n    ".join([*parts.joins, *([_A_YEAR_ON] if beyond else [])]),
         "filters": "\n      ".join(parts.filters),
         "counts_from": "stated" if beyond else "effective",
+        "in_window": _IN_WINDOW if all(measure.when == "span" for measure in view.base) else "",
         "measures": ", ".join(measured),
         "outer_measures": ", ".join(outer_measures),
         "not_zero": " OR ".join(f"{text.rpartition(' AS ')[0]} <> 0" for text in outer_measures),

@@ -3,7 +3,7 @@
 SELECT currency, account, sum(amount) AS amount
 FROM (
     SELECT p.currency, x.account, x.sign *
-        CASE WHEN p.span_end <= %(at)s THEN p.amount
+        CASE WHEN p.span_end IS NULL OR p.span_end <= %(at)s THEN p.amount
             ELSE round(p.amount::numeric * (%(at)s - p.span_start + 1) / (p.span_end - p.span_start + 1))::bigint
         END AS amount
     FROM posting_{generation} p CROSS JOIN LATERAL (VALUES (p.debit, -1), (p.credit, 1)) x (account, sign)

@@ -1,7 +1,7 @@
 -- Indexes of one generation, after its bulk load. Must never be run on a generation that is read already.
 
+SET LOCAL maintenance_work_mem = '256MB';
 CREATE INDEX ON posting_{generation} (deal, position);
-CREATE INDEX ON posting_{generation} (fact);
 CREATE INDEX ON deal_name_{generation} (deal, position);
 CREATE INDEX ON deal_name_{generation} (name);
 CREATE INDEX ON deal_dimension_{generation} (deal, name);

@@ -3,7 +3,7 @@
 
 WITH flows AS (
     SELECT p.deal, p.currency, p.debit, p.credit, sum(
-        CASE WHEN p.span_end <= %(at)s THEN p.amount
+        CASE WHEN p.span_end IS NULL OR p.span_end <= %(at)s THEN p.amount
             ELSE round(p.amount::numeric * (%(at)s - p.span_start + 1) / (p.span_end - p.span_start + 1))::bigint
         END) AS amount
     FROM posting_{generation} p

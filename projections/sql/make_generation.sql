@@ -1,6 +1,9 @@
 -- The tables of one generation, without indexes: those are made after the bulk load.
 -- Must never touch a table of the log or of another generation.
 
+-- Transfers. amount: minor units that move from debit to credit. They count from `effective` on; with a span,
+-- they are earned day by day over it. `stated`: from when on the schedule was known. `position`: from where
+-- in the log on the transfer is known.
 CREATE TABLE posting_{generation} (
     deal bigint NOT NULL,
     fact bigint NOT NULL,
@@ -8,16 +11,16 @@ CREATE TABLE posting_{generation} (
     amount bigint NOT NULL,
     stated date NOT NULL,
     effective date NOT NULL,
-    span_start date NOT NULL,
-    span_end date NOT NULL,
-    due date NOT NULL,
+    span_start date,
+    span_end date,
+    due date,
     debit smallint NOT NULL,
     credit smallint NOT NULL,
     class smallint NOT NULL,
     currency text COLLATE "C" NOT NULL,
-    sku text COLLATE "C" NOT NULL,
-    line text COLLATE "C" NOT NULL,
-    object text COLLATE "C" NOT NULL
+    sku text COLLATE "C",
+    line text COLLATE "C",
+    object text COLLATE "C"
 );
 
 -- The public name of a deal from a position on; empty where it became part of another deal.
