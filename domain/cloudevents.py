@@ -20,6 +20,7 @@ _CORE: Final = frozenset(
 )
 _USUAL: Final = _CORE | {"data", "sequence", "correlationid", "causationid", "traceparent", "actor"}
 
+_PLAIN: Final = frozenset({"specversion", "id", "source", "type", "subject", "time", "data", "sequence"})
 _REQUIRED: Final = ("specversion", "id", "source", "type")
 
 
@@ -27,6 +28,8 @@ def envelope_reasons(event: Any) -> list[Reason]:
     """Everything that keeps a JSON value from being a CloudEvent 1.0; empty where it is one."""
     if not isinstance(event, dict):
         return [Reason("event_not_object", "", "an event is a JSON object")]
+    if _is_usual(event):
+        return []
     reasons: list[Reason] = []
     for name in _REQUIRED:
         value = event.get(name)
@@ -45,6 +48,20 @@ def envelope_reasons(event: Any) -> list[Reason]:
     elif event.get("sequence") is not None:
         _check_extension("sequence", event["sequence"], reasons)
     return reasons
+
+
+def _is_usual(event: dict[str, Any]) -> bool:
+    """Whether it is beyond doubt an event: what nearly every milestone looks like, told in one glance."""
+    get = event.get
+    id_, source, type_, subject, time = get("id"), get("source"), get("type"), get("subject"), get("time")
+    return (
+        get("specversion") == "1.0"
+        and type(id_) is type(source) is type(type_) is type(subject) is type(time) is str
+        and bool(id_ and source and type_ and subject)
+        and _PLAIN.issuperset(event)
+        and parse_instant(time) is not None
+        and type(get("sequence", "")) is str
+    )
 
 
 def _bad(name: str, message: str) -> Reason:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import typing
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -40,11 +41,13 @@ class Field(NamedTuple):
 
 
 class MilestoneType(NamedTuple):
-    """One entry of the catalogue."""
+    """One entry of the catalogue. plan: of each field what reading needs, in the order of the struct."""
 
     name: str
     struct: type[m.Milestone]
     fields: tuple[Field, ...]
+    plan: tuple[tuple[str, str, r.Converter, bool, Any, str], ...]
+    needs_currency: bool
 
 
 def _reads(annotation: Any) -> m.Reads:
@@ -69,7 +72,13 @@ def _describe(struct: type[m.Milestone]) -> MilestoneType:
         wire = field.name.rstrip("_")
         default = None if field.required else field.default
         fields.append(Field(field.name, wire, "/data/" + wire, convert, field.required, default, reads))
-    return MilestoneType(str(struct.__struct_config__.tag), struct, tuple(fields))
+    return MilestoneType(
+        str(struct.__struct_config__.tag),
+        struct,
+        tuple(fields),
+        tuple((f.wire, f.path, f.convert, f.required, f.default, f.reads.how) for f in fields),
+        any(field.required and field.reads.how == "currency" for field in fields),
+    )
 
 
 #: The catalogue by stored name (`order.accepted.v1`), in the order of contract.md section 3.
@@ -109,17 +118,20 @@ def _unknown_type(name: str) -> Reason:
     )
 
 
-def _read_envelope(event: dict[str, Any], reading: r.Reading) -> tuple[str, str, str, str, int]:
-    source, subject, time = event["source"], event.get("subject"), event.get("time")
+@lru_cache(maxsize=1_024)
+def _source_told(source: str) -> str | None:
+    """What is wrong with a source, or None."""
     segments = source.split("/")
     if len(segments) != 4 or segments[0] or not all(segments[1:]) or segments[1] not in _ROLES:
-        reading.refuse(
-            "source_format",
-            "/source",
-            f"must be /<role>/<system>/<instance>, role one of {' '.join(m.ROLES)}",
-        )
-    elif ":" in source:
-        reading.refuse("source_format", "/source", "must not hold a colon")
+        return f"must be /<role>/<system>/<instance>, role one of {' '.join(m.ROLES)}"
+    return "must not hold a colon" if ":" in source else None
+
+
+def _read_envelope(event: dict[str, Any], reading: r.Reading) -> tuple[str, str, str, str, int]:
+    source, subject, time = event["source"], event.get("subject"), event.get("time")
+    told = _source_told(source)
+    if told is not None:
+        reading.refuse("source_format", "/source", told)
     for name in ("source", "id", "subject"):
         value = event.get(name)
         if value is not None and (len(value) > r.MAX_TEXT or "\0" in value):
@@ -203,18 +215,20 @@ def _read_fields(described: MilestoneType, body: dict[str, Any], reading: r.Read
         with suppress(UnknownCurrency):
             reading.decimals = exponent(code) if isinstance(code, str) else None
     values: list[Any] = []
-    for field in described.fields:
-        value = body.get(field.wire)
-        if value is None:
-            if field.required:
-                reading.refuse("field_missing", field.path, f"{described.name} needs {field.wire!r}")
-            values.append(field.default)
-        elif field.reads.how == "currency":
-            values.append(_read_currency(value, reading, field.path))
-        elif field.reads.how == "lines" and code is None and not described.fields[2].required:
-            values.append(())  # a quote without a currency: its amounts stay in the source payload
+    get = body.get
+    for wire, path, convert, required, default, how in described.plan:
+        value = get(wire)
+        if value is not None:
+            if how == "currency":
+                values.append(_read_currency(value, reading, path))
+            elif how == "lines" and code is None and not described.needs_currency:
+                values.append(())  # a quote without a currency: its amounts stay in the source payload
+            else:
+                values.append(convert(value, reading, path))
         else:
-            values.append(field.convert(value, reading, field.path))
+            if required:
+                reading.refuse("field_missing", path, f"{described.name} needs {wire!r}")
+            values.append(default)
     return values
 
 

@@ -1,0 +1,1 @@
+"""The project's benchmark: what it measures and how stands in each module's docstring."""

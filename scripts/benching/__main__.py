@@ -1,0 +1,89 @@
+"""Runs the benchmark, prints each figure beside its limit, and writes them as JSON where asked to.
+
+Order: append against COPY; import of a file of canonical milestones into an empty ledger; rebuild of what was
+imported against COPY out; reports over HTTP on it; single-event POST against a no-op route of the same app.
+Everything runs on a database of its own, which is thrown away.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from adapters.postgres.embedded import EmbeddedServer
+from scripts.benching import appending, importing, rebuilding, serving
+
+#: Milestones a second, and ratios, that the figures are held against.
+AIMS = {
+    ("append", "ratio"): 0.5,
+    ("import", "rate"): 20_000,
+    ("post", "ratio"): 0.3,
+    ("rebuild", "rate"): 60_000,
+}
+
+
+def measure(milestones: int, seconds: float, folder: Path) -> dict[str, Any]:
+    """All figures, by part."""
+    figures: dict[str, Any] = {"memory_mib": {}}
+    with EmbeddedServer(folder / "pg") as url:
+        _say(f"append of prepared milestones, {min(milestones, 200_000):,}")
+        figures["append"] = appending.measure(url, "bench_append", min(milestones, 200_000))
+        _say(f"import of {milestones:,} milestones")
+        figures["import"], figures["memory_mib"]["import"] = importing.measure(
+            url, "bench", milestones, folder / "events.ndjson"
+        )
+        _say("rebuild")
+        figures["rebuild"], figures["memory_mib"]["rebuild"] = rebuilding.measure(url, "bench")
+        _say("reports over HTTP")
+        figures["report"], figures["memory_mib"]["serve_reports"] = serving.measure_reports(
+            url, "bench", seconds
+        )
+        _say("single-event POST at 32 connections")
+        figures["post"], figures["memory_mib"]["serve_posts"] = serving.measure_posts(
+            url, "bench_post", seconds
+        )
+    return figures
+
+
+def _say(what: str) -> None:
+    print(f"... {what}", file=sys.stderr, flush=True)
+
+
+def show(figures: dict[str, Any]) -> None:
+    """Print the figures, one a line, with what they are held against."""
+    for part, values in figures.items():
+        for name, value in values.items():
+            aim = AIMS.get((part, name))
+            verdict = "" if aim is None else f"   (aim {aim:,}: {'met' if value >= aim else 'NOT met'})"
+            print(f"{part:>10} {name:<24} {value:>14,.2f}{verdict}")
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument(
+        "--milestones", type=int, default=1_000_000, help="default: 1,000,000 in 100,000 deals"
+    )
+    parser.add_argument("--seconds", type=float, default=10.0, help="how long each load over HTTP lasts")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="cairn-bench-") as folder:
+        figures = measure(asked.milestones, asked.seconds, Path(folder))
+    figures["conditions"] = {
+        "milestones": asked.milestones,
+        "python": platform.python_version(),
+        "system": platform.system(),
+    }
+    conditions = figures.pop("conditions")
+    show(figures)
+    if asked.json is not None:
+        asked.json.write_text(json.dumps({**figures, "conditions": conditions}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""Rebuild of a whole log into a new generation, against reading the same log's bytes by COPY.
+
+Method: the rebuild as `cairn rebuild` does it, two workers, from the first read to the swap, indexes
+included; COPY sends the same columns of the same rows to the client, which throws them away.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+import psycopg
+
+from adapters.postgres.connections import conninfo_for
+from projections.rebuild import rebuild
+from scripts.benching.memory import Peak
+
+
+def measure(url: str, schema: str) -> tuple[dict[str, float], float]:
+    """{"rate", "copy_out_rate"} in milestones a second, and the peak memory of all our processes in MiB."""
+    conninfo = conninfo_for(url, schema, application_name="bench")
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        begun = time.perf_counter()
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(
+                "COPY (SELECT position, stream, topic, state FROM log) TO STDOUT (FORMAT binary)"
+            ) as out,
+        ):
+            rows = sum(1 for _ in out)
+        copied = time.perf_counter() - begun
+    with Peak(os.getpid()) as peak:
+        begun = time.perf_counter()
+        built = rebuild(conninfo, schema)
+        seconds = time.perf_counter() - begun
+    milestones = built.milestones + built.caught_up
+    return {
+        "rate": milestones / seconds,
+        "copy_out_rate": rows / copied,
+        "postings": built.postings,
+    }, peak.mib
