@@ -37,6 +37,17 @@ def find(connection: Connection[Any], key: str, known: int) -> Streams:
     return Streams(*row)
 
 
+def number_of(connection: Connection[Any], key: str, generation: int, known: int) -> int:
+    """The number under which a deal's postings stand, by any key that it had then; 0 where none had it."""
+    own = payment_deal(connection, key, generation, known)
+    if own is not None:
+        return own
+    try:
+        return find(connection, key, known).deal
+    except DealUnknown:
+        return 0
+
+
 def facts_of(connection: Connection[Any], found: Streams, known: int) -> list[Fact]:
     """The facts of a deal in business order."""
     return sorted(map(decode, read_streams(connection, found.streams, known)))

@@ -31,7 +31,7 @@ def explain(connection: Connection[Any], query: reports.Query) -> Explained:
     """The postings behind a report's row. Raises ReportRefused as the report does."""
     view = reports.checked(query)
     query = query._replace(by=())
-    parts = reports.parts_of(view, query)
+    parts = reports.parts_of(connection, view, query)
     text = reports.explain_statement(view, query, parts)
     values = reports.bound(view, query, parts, reports.windows(query))
     cursor = connection.cursor()

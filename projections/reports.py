@@ -16,6 +16,7 @@ from psycopg import Connection, sql
 from domain.money import format_minor
 from projections import accounts as a
 from projections import queries
+from projections.deals import number_of
 from projections.measures import VIEWS, Measure, View, accounts_of
 
 #: Dimensions of a deal, from its milestones; `product` and, for bookings, `class` come from the posting.
@@ -141,42 +142,49 @@ _DIMENSION_CTE: Final = """dim_{name} AS (
 ),"""
 
 
-def parts_of(view: View, query: Query) -> Parts:
+def parts_of(connection: Connection[Any], view: View, query: Query) -> Parts:
+    """Everything in the statement that depends on how it is grouped and filtered."""
     parts = Parts([], [], [], {}, {})
     for name in dict.fromkeys([*query.by, *query.filters]):
         if name in PERIODS or name == "currency":
             continue
-        if name == "deal":
-            parts.ctes.append(_NAMES_CTE)
-            parts.joins.append("LEFT JOIN names ON names.deal = p.deal")
-            expression = "names.name"
-        elif name == "product":
-            expression = "p.sku"
-        elif name == "class" and view.row_class:
-            expression = "p.class::text"
-        else:
-            parts.ctes.append(_DIMENSION_CTE.replace("{name}", name))
-            parts.joins.append(f"LEFT JOIN dim_{name} ON dim_{name}.n = w.n AND dim_{name}.deal = p.deal")
-            expression = f"dim_{name}.value"
+        if name == "deal" and name not in query.by:
+            continue
+        expression = _expression(parts, view, name)
         if name in query.by:
             parts.columns[name] = expression
-        if name in query.filters:
+        if name in query.filters and name != "deal":
             _filter(parts, view, name, expression, query.filters[name])
+    if "deal" in query.filters:
+        # By number, so that the index finds the deal's postings, and by any key that it had.
+        parts.filters.append("AND p.deal = %(only_deal)s")
+        parts.values["only_deal"] = number_of(
+            connection, query.filters["deal"], query.generation, query.known
+        )
     if "currency" in query.filters:
         parts.filters.append("AND p.currency = %(only_currency)s")
         parts.values["only_currency"] = query.filters["currency"]
     return parts
 
 
+def _expression(parts: Parts, view: View, name: str) -> str:
+    """SQL of a group's value; what it needs is put into the statement."""
+    if name == "deal":
+        parts.ctes.append(_NAMES_CTE)
+        parts.joins.append("LEFT JOIN names ON names.deal = p.deal")
+        return "names.name"
+    if name == "product":
+        return "p.sku"
+    if name == "class" and view.row_class:
+        return "p.class::text"
+    parts.ctes.append(_DIMENSION_CTE.replace("{name}", name))
+    parts.joins.append(f"LEFT JOIN dim_{name} ON dim_{name}.n = w.n AND dim_{name}.deal = p.deal")
+    return f"dim_{name}.value"
+
+
 def _filter(parts: Parts, view: View, name: str, expression: str, value: str) -> None:
     if name == "class" and view.row_class:
         value = str(a.CLASS_NUMBERS.get(value, -1))
-    if name == "deal" and value:
-        # By number, so that the index of the deal finds its postings.
-        parts.filters.append(
-            "AND p.deal IN"
-            " (SELECT deal FROM {deal_name} WHERE name = %(only_deal)s AND position <= %(known)s)"
-        )
     if value == "":
         parts.filters.append(f"AND {expression} IS NULL")
     else:
@@ -316,7 +324,7 @@ def run(connection: Connection[Any], query: Query) -> Report:
     """Answer a question. Raises ReportRefused where it can't be put that way."""
     view = checked(query)
     spans = windows(query)
-    parts = parts_of(view, query)
+    parts = parts_of(connection, view, query)
     groups = [_column(name) for name in parts.columns]
     order = ", ".join(["n", *(f'{column} COLLATE "C" NULLS FIRST' for column in groups), "currency"])
     text = _statement(view, query, parts) + (
