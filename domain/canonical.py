@@ -147,6 +147,11 @@ def content_digest(event: dict[str, Any], *, plain: bool = False) -> bytes:
     return sha256(canonical_bytes(content, plain=plain)).digest()
 
 
+def identity_bytes(*parts: str) -> bytes:
+    """16 bytes that name a tuple of texts: the first half of SHA-256 over them, separated by NUL."""
+    return sha256("\0".join(parts).encode()).digest()[:16]
+
+
 def identity(*parts: str) -> UUID:
-    """A 16-byte name for a tuple of texts: the first half of SHA-256 over them, separated by NUL."""
-    return UUID(bytes=sha256("\0".join(parts).encode()).digest()[:16])
+    """The same name as a UUID."""
+    return UUID(bytes=identity_bytes(*parts))

@@ -68,14 +68,14 @@ DIMENSIONS: Final = (
 ROLES: Final = ("crm", "cpq", "erp", "billing", "psp", "bank", "mdm", "wms", "psa", "ledger")
 
 
-class Billing(msgspec.Struct, array_like=True, frozen=True):
+class Billing(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One planned invoice of an order line."""
 
     on: Day
     net: Amount
 
 
-class Line(msgspec.Struct, array_like=True, frozen=True):
+class Line(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A line of an opportunity, order, amendment, invoice, credit memo or usage report."""
 
     line: Number
@@ -92,7 +92,7 @@ class Line(msgspec.Struct, array_like=True, frozen=True):
     description: Text | None = None
 
 
-class Performed(msgspec.Struct, array_like=True, frozen=True):
+class Performed(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What a fulfilment did to one order line: a quantity, or a net amount."""
 
     order_line: OrderLineRef
@@ -100,14 +100,14 @@ class Performed(msgspec.Struct, array_like=True, frozen=True):
     net: DocumentAmount | None = None
 
 
-class Applied(msgspec.Struct, array_like=True, frozen=True):
+class Applied(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A part of a credit memo put against an invoice, gross."""
 
     invoice: Number
     amount: Amount
 
 
-class Target(msgspec.Struct, array_like=True, frozen=True):
+class Target(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The identity of another milestone."""
 
     source: Text
@@ -119,7 +119,7 @@ Lines: TypeAlias = Annotated[tuple[Line, ...], Reads("lines")]
 DealLines: TypeAlias = Annotated[tuple[Line, ...], Reads("deal_lines")]
 
 
-class Milestone(msgspec.Struct, array_like=True, frozen=True, kw_only=False):
+class Milestone(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What every milestone carries. Abstract: only its subclasses are stored.
 
     instant: microseconds since 1970-01-01 UTC; time is the same moment as the source wrote it.

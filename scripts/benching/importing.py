@@ -6,6 +6,7 @@ durable commits included. The projector does not run meanwhile: its own rate is 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -34,9 +35,8 @@ def measure(url: str, schema: str, milestones: int, path: Path) -> tuple[dict[st
             "cloudevents",
             "--database-url",
             url,
-            "--schema",
-            schema,
         ],
+        env={**os.environ, "CAIRN_SCHEMA": schema},
         stdout=subprocess.DEVNULL,
     )
     with Peak(command.pid) as peak:

@@ -1,0 +1,189 @@
+"""Importing files: records of a source, read in a stream, recorded in batches, counted by their outcomes.
+
+Belongs here: the loop of `cairn ingest` and its summary. Does not belong here: how a file is cut into records
+(adapters/sources), how a batch is written (`intake`).
+
+An import that broke off is started again as it was: what is recorded is a duplicate then and leaves nothing,
+what is in conflict or in quarantine is kept already, so it ends in the same log as an undisturbed one.
+"""
+
+import gc
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from adapters.intake import Intake
+from adapters.preparing import Preparation, now
+from adapters.readers import Readers
+from adapters.sources import Record, Source
+from domain.arrivals import Outcome, OutcomeName
+
+#: Records made ready together and written in one transaction.
+BATCH: Final = 5_000
+#: Batches that may be under way: one is being written while the next is made ready.
+UNDER_WAY: Final = 2
+#: Bytes from which reading in processes of their own pays, and how many there are at most.
+WORTH_READERS: Final = 16 * 2**20
+MOST_READERS: Final = 3
+
+
+#: What a record of several milestones counts as: the first of these that one of them is.
+_PRECEDENCE: Final[tuple[OutcomeName, ...]] = ("quarantined", "recorded", "conflict", "duplicate")
+
+
+@dataclass
+class Summary:
+    """What came in and what became of it.
+
+    records: read. Each is one of: recorded, duplicate, conflict, ignored (by reason), quarantined (by the
+    code of its first reason). A record of several milestones counts as recorded if one of them is, else as
+    conflict if one is. milestones: (type, outcome) to their number. first, last: positions recorded.
+    """
+
+    records: int = 0
+    recorded: int = 0
+    duplicate: int = 0
+    conflict: int = 0
+    ignored: Counter[str] = field(default_factory=Counter)
+    quarantined: Counter[str] = field(default_factory=Counter)
+    milestones: Counter[tuple[str, str]] = field(default_factory=Counter)
+    first: int | None = None
+    last: int | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every record is accounted for."""
+        settled = self.recorded + self.duplicate + self.conflict
+        return self.records == settled + self.ignored.total() + self.quarantined.total()
+
+    def count(self, records: Sequence[Preparation], outcomes: Sequence[Outcome]) -> None:
+        """Add records that came to these outcomes, all their items in order."""
+        self.records += len(records)
+        start = 0
+        for items, ignored in records:
+            if ignored is not None:
+                self.ignored[ignored] += 1
+            elif len(items) == 1:
+                self._count_one(outcomes[start].outcome, outcomes[start])
+                start += 1
+            else:
+                found = outcomes[start : start + len(items)]
+                names = {outcome.outcome for outcome in found}
+                self._count_one(next(name for name in _PRECEDENCE if name in names), found[0])
+                start += len(items)
+        types = [item.type or "" for record in records for item in record.items]
+        self.milestones.update(zip(types, [outcome.outcome for outcome in outcomes], strict=True))
+        recorded = [outcome.position for outcome in outcomes if outcome.outcome == "recorded"]
+        if recorded:
+            self.first = recorded[0] if self.first is None else self.first
+            self.last = recorded[-1]
+
+    def _count_one(self, name: OutcomeName, outcome: Outcome) -> None:
+        if name == "recorded":
+            self.recorded += 1
+        elif name == "duplicate":
+            self.duplicate += 1
+        elif name == "conflict":
+            self.conflict += 1
+        else:
+            self.quarantined[outcome.reasons[0].code] += 1
+
+
+@dataclass
+class _UnderWay:
+    """A batch that is being written: its records in order, and where their outcomes will be."""
+
+    records: list[Preparation]
+    answer: "Future[list[Outcome]]"
+
+    def settle(self, summary: Summary) -> None:
+        """Wait for its commit and count it."""
+        summary.count(self.records, self.answer.result())
+
+
+def import_path(
+    intake: Intake,
+    path: Path,
+    source: Source,
+    instance: str,
+    *,
+    progress: Callable[[Summary], None] | None = None,
+    batch: int = BATCH,
+    readers: int | None = None,
+) -> Summary:
+    """Import a file, or all files of a folder, of one source system; durable up to each progress call.
+
+    instance: the firm's copy of the system, e.g. `acme`; a canonical source names it itself. progress: called
+    after each batch. readers: processes that read; by default some for large files. Raises
+    FileNotFoundError; ValueError for an instance that can't name one; ReaderFailed;
+    eventsourcing.persistence.PersistenceError where the log can't be written.
+    """
+    summary = Summary()
+    under_way: list[_UnderWay] = []
+    processes = _readers_for(path) if readers is None else readers
+    with _eager_switching():
+        for prepared in _prepared(intake, path, source, instance, batch, processes):
+            items = [item for preparation in prepared for item in preparation.items]
+            under_way.append(_UnderWay(prepared, intake.submit(items)))
+            if len(under_way) >= UNDER_WAY:
+                under_way.pop(0).settle(summary)
+                if progress is not None:
+                    progress(summary)
+        for rest in under_way:
+            rest.settle(summary)
+            if progress is not None:
+                progress(summary)
+    assert summary.is_whole, "every record is accounted for"
+    return summary
+
+
+def _prepared(
+    intake: Intake, path: Path, source: Source, instance: str, size: int, processes: int
+) -> Iterator[list[Preparation]]:
+    """The records in batches, made ready here or by readers."""
+    batches = _batches(source.records(path), size)
+    if processes:
+        with Readers(intake.ledger, source, instance, processes) as readers:
+            yield from readers.prepare(batches)
+        return
+    for payloads, received_at in batches:
+        yield [
+            intake.prepare_record(source, payload, instance, received_at=received_at) for payload in payloads
+        ]
+
+
+def _batches(records: Iterator[Record], size: int) -> Iterator[tuple[list[bytes], int]]:
+    """(payloads, when they were accepted)"""
+    while payloads := [record.payload for record in islice(records, size)]:
+        yield payloads, now()
+
+
+def _readers_for(path: Path) -> int:
+    """How many processes read: none for what is read faster than they start, or on a single core."""
+    cores = os.cpu_count() or 1
+    files = [path] if path.is_file() else path.rglob("*")
+    size = sum(file.stat().st_size for file in files if file.is_file())
+    return 0 if size < WORTH_READERS or cores < 2 else min(cores, MOST_READERS)
+
+
+@contextmanager
+def _eager_switching() -> Iterator[None]:
+    """Let the writer's thread in at once: it waits for the server most of the time, the reader never does.
+
+    And look for garbage cycles rarely: a batch has none, and looking through all of its objects is dear.
+    """
+    interval, thresholds = sys.getswitchinterval(), gc.get_threshold()
+    sys.setswitchinterval(0.0002)
+    gc.set_threshold(50_000, *thresholds[1:])
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
+        gc.set_threshold(*thresholds)

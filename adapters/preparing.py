@@ -1,0 +1,185 @@
+"""From accepted bytes to what the ledger records: reading, checking and packing, before any lock is taken.
+
+Belongs here: canonical events and the payloads of source systems, and the reasons why some can't be
+understood. Does not belong here: queues and transactions (adapters/intake.py), what a payload means
+(adapters/sources), what an event must hold (domain/contract.py).
+
+Whatever the bytes are, they end as a milestone or as a quarantined item with reasons; nothing is lost, and
+nothing that one sender sends makes another's fail.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from adapters.sources.base import Refusal, Source, Translation, speaker
+from domain.arrivals import Accepted, Prepared, refused
+from domain.canonical import NotJson, content_digest, decode_json
+from domain.contract import parse_event
+from domain.ledger import Ledger
+from domain.refusals import Reason, Refused
+
+#: Headers that are kept with the bytes: what says how to read them, and what proves or traces their sender.
+KEPT_HEADERS: Final = frozenset({"content-type", "user-agent", "traceparent", "tracestate", "x-request-id"})
+#: Never kept, whatever else is asked for: they would let a reader of the inbox act as the sender.
+SECRET_HEADERS: Final = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"}
+)
+_LONGEST: Final = 1_000
+
+#: What reading a hostile value may raise besides Refused: too deep, too large, not a text.
+_UNREADABLE: Final = (ValueError, TypeError, OverflowError, RecursionError, msgspec.MsgspecError)
+
+
+class Preparation(NamedTuple):
+    """What one record of a source came to: items to record, or the reason why it is rightly ignored."""
+
+    items: list[Prepared]
+    ignored: str | None = None
+
+
+def now() -> int:
+    """Microseconds since 1970-01-01 UTC."""
+    return time.time_ns() // 1_000
+
+
+class Preparer:
+    """Makes bytes ready for one ledger. clock: microseconds since 1970-01-01 UTC."""
+
+    def __init__(self, ledger: Ledger, *, clock: Callable[[], int] = now) -> None:
+        self._ledger = ledger
+        self._clock = clock
+
+    def event(
+        self,
+        body: bytes,
+        *,
+        source_hint: str | None = None,
+        content_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        received_at: int | None = None,
+        reread: Accepted | None = None,
+    ) -> Prepared:
+        """One canonical event. source_hint: stands in where the bytes name no source.
+
+        headers: as received; only those that matter are kept. reread: the accepted bytes of a quarantined
+        message that is read again, instead of new ones.
+        """
+        event: Any = None
+        if received_at is None:
+            received_at = self._clock()
+        kept = kept_headers(headers) if headers else None
+        media = readable(content_type)
+        try:
+            event, plain = decode_json(body)
+            milestone = parse_event(event)
+            accepted = reread or self._ledger.accept(
+                body,
+                source=milestone.source,
+                received_at=received_at,
+                content_type=content_type,
+                headers=kept,
+            )
+            return self._ledger.prepare(accepted, milestone, content_digest(event, plain=plain))
+        except NotJson as error:
+            reasons: tuple[Reason, ...] = (Reason("not_json", "", str(error)),)
+        except Refused as error:
+            reasons = error.reasons
+        except _UNREADABLE as error:
+            reasons = (_unreadable(error),)
+        source, event_id, name = _named(event)
+        accepted = reread or self._ledger.accept(
+            body,
+            source=source or source_hint or "",
+            received_at=received_at,
+            content_type=media,
+            headers=kept,
+        )
+        return refused(accepted, reasons, source=source, event_id=event_id, type=name)
+
+    def record(
+        self,
+        source: Source,
+        payload: bytes,
+        instance: str,
+        *,
+        received_at: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        reread: Accepted | None = None,
+    ) -> Preparation:
+        """One record of a source: its milestones share one row of the inbox. Refused in part is so whole.
+
+        Raises ValueError where the instance can't be part of a source's name.
+        """
+        if source.canonical:
+            return Preparation([self.event(payload, received_at=received_at, headers=headers, reread=reread)])
+        translation = self._translated(source, payload, instance)
+        if translation.ignored is not None:
+            return Preparation([], translation.ignored)
+        reasons = [Reason(*refusal) for refusal in translation.refused]
+        mapping = f"{source.name}/{instance}"
+        speaks = _source_of(translation)
+        accepted = reread or self._ledger.accept(
+            payload,
+            source=speaks or mapping,
+            received_at=self._clock() if received_at is None else received_at,
+            headers=kept_headers(headers) if headers else None,
+            mapping=mapping,
+        )
+        items = []
+        for event in translation.milestones:
+            try:
+                milestone = parse_event(event)
+                items.append(self._ledger.prepare(accepted, milestone, content_digest(event)))
+            except Refused as error:
+                reasons += error.reasons
+            except _UNREADABLE as error:
+                reasons.append(_unreadable(error))
+        if reasons:
+            return Preparation([refused(accepted, reasons, source=speaks)])
+        return Preparation(items)
+
+    def _translated(self, source: Source, payload: bytes, instance: str) -> Translation:
+        speaker("ledger", source.name, instance)
+        try:
+            return source.translate(payload, instance)
+        except Exception as error:  # noqa: BLE001 - a mapping that stumbles must not sink the others' records
+            message = f"the mapping {source.name!r} stumbled ({type(error).__name__}): mend it, replay"
+            return Translation(refused=(Refusal("mapping_failed", "", message),))
+
+
+def kept_headers(headers: Mapping[str, str]) -> str | None:
+    """The headers that are kept with the bytes, as a JSON object; None where there are none of them."""
+    kept = {
+        name: readable(value)
+        for name, value in sorted((name.lower(), value) for name, value in headers.items())
+        if (name in KEPT_HEADERS or name.startswith("ce-") or "signature" in name)
+        and name not in SECRET_HEADERS
+    }
+    return json.dumps(kept, separators=(",", ":")) if kept else None
+
+
+def readable(value: object) -> str | None:
+    """A text as a column can hold it: no NUL, no lone surrogate, at most 1,000 characters; None for none."""
+    if not isinstance(value, str) or not value:
+        return None
+    return value[:_LONGEST].replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _named(event: Any) -> tuple[str | None, str | None, str | None]:
+    """(source, id, type) of what should have been an event, as far as they can be read."""
+    if not isinstance(event, dict):
+        return None, None, None
+    return readable(event.get("source")), readable(event.get("id")), readable(event.get("type"))
+
+
+def _source_of(translation: Translation) -> str | None:
+    return readable(translation.milestones[0].get("source")) if translation.milestones else None
+
+
+def _unreadable(error: BaseException) -> Reason:
+    # the kind of the error, never its text: that may quote the payload
+    return Reason("not_readable", "", f"nested too deep, or a value out of range ({type(error).__name__})")

@@ -1,0 +1,124 @@
+"""What arrives, made ready before the log is locked, and what the sender is told.
+
+Belongs here: the accepted bytes as a value, a message with all that can be computed from it alone, outcomes.
+Does not belong here: anything that needs to know what is in the log (domain/recording.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from domain.deal import message_identity, sequence_identity
+from domain.milestones import Milestone
+from domain.placement import AMENDING, leads
+from domain.refusals import Reason
+
+#: (topic, state, identity, digest) to the part of the log's row that is known before the lock.
+Packing: TypeAlias = Callable[[str, bytes, bytes, bytes], bytes]
+OutcomeName: TypeAlias = Literal["recorded", "duplicate", "conflict", "quarantined"]
+
+
+class Accepted(msgspec.Struct, frozen=True, gc=False):
+    """One record as it was accepted: a row of the inbox. Milestones of one record share one.
+
+    received_at: microseconds since 1970-01-01 UTC. digest: SHA-256 of body. headers: a JSON object, as text.
+    mapping: the source module that reads the body; None where it is a canonical event.
+    stored: the inbox row that holds it already, where a quarantined message is read again.
+    quarantine: the quarantine entry that is read again. row: as in Arrival.
+    """
+
+    source: str
+    received_at: int
+    body: bytes
+    digest: bytes
+    content_type: str | None = None
+    headers: str | None = None
+    mapping: str | None = None
+    stored: int | None = None
+    quarantine: int | None = None
+    row: bytes = b""
+
+
+class Arrival(msgspec.Struct, frozen=True, gc=False):
+    """A milestone with all that its recording needs to know of it; its keys as in domain.placement.Leads.
+
+    topic: its stored name. milestone: None where another process has read it. digest: SHA-256 of its content.
+    state: as stored. identity, sequence_identity: 16 bytes each. target: the identity of the milestone that
+    this one corrects or voids. row: the recorder's own form of what it can pack before the log is locked;
+    opaque here, and empty where it packs later.
+    """
+
+    topic: str
+    milestone: Milestone | None
+    digest: bytes
+    state: bytes
+    identity: bytes
+    sequence_identity: bytes | None
+    joining: tuple[str, ...]
+    homes: tuple[str, ...]
+    payment: str | None
+    registers: bool
+    target: bytes | None = None
+    row: bytes = b""
+
+
+class Prepared(msgspec.Struct, frozen=True, gc=False):
+    """One item of a batch: a milestone, or the reasons why there is none.
+
+    source, event_id, type: as far as they could be read; for the lists of conflicts and quarantine.
+    """
+
+    accepted: Accepted
+    arrival: Arrival | None
+    reasons: tuple[Reason, ...] = ()
+    source: str | None = None
+    event_id: str | None = None
+    type: str | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True, gc=False):
+    """What the ledger answers (contract.md section 2).
+
+    position: of the recorded milestone, or of the first where it is a duplicate or a conflict.
+    quarantine: the entry's id where it is quarantined.
+    """
+
+    outcome: OutcomeName
+    position: int | None = None
+    reasons: tuple[Reason, ...] = ()
+    quarantine: int | None = None
+
+
+def arrival_of(milestone: Milestone, digest: bytes, state: bytes, pack: Packing | None = None) -> Arrival:
+    """A milestone with its identities and keys worked out. pack: the recorder's, for `row`."""
+    identity = message_identity(milestone.source, milestone.id)
+    target = None
+    if isinstance(milestone, AMENDING):
+        target = message_identity(milestone.target.source, milestone.target.id)
+    return Arrival(
+        milestone.name,
+        milestone,
+        digest,
+        state,
+        identity,
+        sequence_identity(milestone),
+        *leads(milestone),
+        target,
+        b"" if pack is None else pack(milestone.name, state, identity, digest),
+    )
+
+
+def refused(
+    accepted: Accepted,
+    reasons: Sequence[Reason],
+    *,
+    source: str | None = None,
+    event_id: str | None = None,
+    type: str | None = None,  # noqa: A002 - the attribute's own name
+) -> Prepared:
+    """An item that goes to quarantine."""
+    assert reasons, "a refusal has a reason"
+    return Prepared(accepted, None, tuple(reasons), source, event_id, type)

@@ -1,0 +1,249 @@
+"""A batch of arrivals decided in order, given what the log holds: which rows are to be written.
+
+Belongs here: the pure step between looking up and writing, for many items at once; items earlier in the batch
+count as on record. Does not belong here: what makes a duplicate (domain/deal.py), where keys lead
+(domain/placement.py), transactions (domain/ledger.py and the recorder behind it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from domain.arrivals import Accepted, Arrival, Outcome, Prepared
+from domain.deal import Conflict, Duplicate, First, Recorded, judge
+from domain.placement import Forest, place
+
+
+class Asked(NamedTuple):
+    """What a batch needs to know of the log; identities have 16 bytes, and may be repeated.
+
+    quarantined: digests of bodies that could not be understood.
+    """
+
+    identities: list[bytes]
+    sequences: list[bytes]
+    keys: set[str]
+    quarantined: list[bytes]
+
+
+class Known(msgspec.Struct):
+    """What the log holds, read under the writers' lock. Deciding a batch adds to it.
+
+    head, inbox, conflicts, quarantined: the last number given out in each. recorded_at: microseconds since
+    1970-01-01 UTC at which this batch is recorded. firsts: by identity and by sequence identity. versions:
+    the last of each stream, of roots only. held: open quarantine entries by (digest of the body, mapping).
+    """
+
+    head: int
+    inbox: int
+    conflicts: int
+    quarantined: int
+    recorded_at: int
+    firsts: dict[bytes | None, First]
+    streams: dict[str, int]
+    forest: Forest
+    versions: dict[int, int]
+    held: dict[tuple[bytes, str | None], int]
+
+
+class KeptConflict(NamedTuple):
+    """A row for the table of conflicts."""
+
+    id: int
+    inbox: int
+    position: int
+    item: Prepared
+    arrival: Arrival
+
+
+class Held(NamedTuple):
+    """A row for the quarantine."""
+
+    id: int
+    inbox: int
+    item: Prepared
+
+
+class Replayed(NamedTuple):
+    """A row about a quarantined message that was read again."""
+
+    quarantine: int
+    outcome: Outcome
+
+
+class Rows(msgspec.Struct):
+    """All that one batch leaves behind besides its milestones, by table."""
+
+    recorded_at: int
+    inbox: list[tuple[int, Accepted]] = []
+    sequences: list[tuple[bytes, int]] = []
+    keys: list[tuple[str, int, int]] = []
+    links: list[tuple[int, int, int]] = []
+    crossings: list[tuple[int, int, int]] = []
+    conflicts: list[KeptConflict] = []
+    quarantine: list[Held] = []
+    replays: list[Replayed] = []
+
+
+def asked(batch: Sequence[Prepared]) -> Asked:
+    """What has to be looked up for a batch."""
+    arrivals = [item.arrival for item in batch if item.arrival is not None]
+    identities = [arrival.identity for arrival in arrivals]
+    identities += [arrival.target for arrival in arrivals if arrival.target is not None]
+    keys: set[str] = set()
+    for arrival in arrivals:
+        keys.update(arrival.joining)
+        if arrival.homes:
+            keys.update(arrival.homes)
+    return Asked(
+        identities,
+        [arrival.sequence_identity for arrival in arrivals if arrival.sequence_identity is not None],
+        keys,
+        [item.accepted.digest for item in batch if item.arrival is None],
+    )
+
+
+class Batch:
+    """One batch being decided, in order, in pieces: rows and outcomes grow as it goes on."""
+
+    def __init__(self, items: Sequence[Prepared], known: Known) -> None:
+        self.known = known
+        self.rows = Rows(known.recorded_at)
+        self.outcomes: list[Outcome] = []
+        self._items = items
+        self._kept: set[tuple[bytes, bytes]] = set()
+        self._accepted: Accepted | None = None
+        self._inbox = 0
+
+    def missing(self, wanted: Asked) -> tuple[list[int], list[bytes]]:
+        """What has to be looked up besides, once the first look-ups are known.
+
+        The streams that new milestones may go to and whose last version is unknown; and the identities whose
+        kept conflicts matter.
+        """
+        known = self.known
+        streams, root, versions, firsts = known.streams, known.forest.root, known.versions, known.firsts
+        candidates = {streams[key] for key in wanted.keys if key in streams}
+        candidates.update(firsts[target].stream for target in wanted.identities if target in firsts)
+        # only roots have a remembered version
+        unversioned = {root(stream) for stream in candidates if stream not in versions}
+        conflicting = [
+            item.arrival.identity
+            for item in (self._items if firsts else ())
+            if item.arrival is not None and isinstance(self._judge(item.arrival), Conflict)
+        ]
+        return [stream for stream in unversioned if stream not in versions], conflicting
+
+    def decide(self, size: int, kept: set[tuple[bytes, bytes]]) -> Iterator[list[Recorded]]:
+        """Decide the items in order; the new milestones of each piece of `size` items.
+
+        kept: (identity, digest) of conflicts that are kept already.
+        """
+        self._kept = kept
+        answer, replays = self.outcomes.append, self.rows.replays
+        first_of, append = self.known.firsts.get, self._append
+        for start in range(0, len(self._items), size):
+            events: list[Recorded] = []
+            for item in self._items[start : start + size]:
+                arrival, accepted = item.arrival, item.accepted
+                if arrival is None:
+                    outcome = self._hold(item)
+                elif (
+                    verdict := judge(
+                        first_of(arrival.identity), first_of(arrival.sequence_identity), arrival.digest
+                    )
+                ) is None:
+                    outcome = append(arrival, accepted, events)
+                elif isinstance(verdict, Conflict):
+                    outcome = self._keep(item, arrival, verdict)
+                else:
+                    outcome = Outcome("duplicate", verdict.position)
+                answer(outcome)
+                if accepted.quarantine is not None:
+                    replays.append(Replayed(accepted.quarantine, outcome))
+            yield events
+
+    def _judge(self, arrival: Arrival) -> Duplicate | Conflict | None:
+        first_of = self.known.firsts.get
+        return judge(first_of(arrival.identity), first_of(arrival.sequence_identity), arrival.digest)
+
+    def _append(self, arrival: Arrival, accepted: Accepted, events: list[Recorded]) -> Outcome:
+        known = self.known
+        position = known.head = known.head + 1
+        stream = self._place(arrival, position)
+        version = known.versions[stream] = known.versions[stream] + 1
+        digest, identity = arrival.digest, arrival.identity
+        first = known.firsts[identity] = First(position, digest, stream)
+        if (by_version := arrival.sequence_identity) is not None:
+            known.firsts[by_version] = first
+            self.rows.sequences.append((by_version, position))
+        inbox = self._inbox if accepted is self._accepted else self._accept(accepted)
+        topic, milestone, state, row = arrival.topic, arrival.milestone, arrival.state, arrival.row
+        events.append(
+            Recorded(stream, version, position, inbox, topic, milestone, state, identity, digest, row)
+        )
+        return Outcome("recorded", position)
+
+    def _place(self, arrival: Arrival, position: int) -> int:
+        """The milestone's stream; its links, crossings and newly seen keys become rows."""
+        known, rows = self.known, self.rows
+        streams, forest = known.streams, known.forest
+        joining, homes, payment = arrival.joining, arrival.homes, arrival.payment
+        stream, absorbed = place(joining, homes, streams, forest)
+        if arrival.target is not None and (target := known.firsts.get(arrival.target)) is not None:
+            stream = forest.root(target.stream)
+        if stream is None:
+            stream = position
+            known.versions[position] = 0
+        for child in absorbed:
+            forest.link(child, stream)
+            known.versions.pop(child, None)
+            rows.links.append((child, stream, position))
+        if payment is not None:
+            # by any of its keys: a bank's receipt also carries the key that the ERP knows the payment by
+            for home in sorted({forest.root(streams[key]) for key in homes if key in streams}):
+                if home != stream:
+                    rows.crossings.append((stream, home, position))
+        if arrival.registers:
+            for key in (*joining, *homes):
+                if key not in streams:
+                    streams[key] = stream
+                    rows.keys.append((key, stream, position))
+        return stream
+
+    def _accept(self, accepted: Accepted) -> int:
+        """The inbox row of the accepted bytes: a new one, unless they are stored already."""
+        if accepted is self._accepted:
+            return self._inbox
+        self._accepted = accepted
+        if accepted.stored is not None:
+            self._inbox = accepted.stored
+        else:
+            self._inbox = self.known.inbox = self.known.inbox + 1
+            self.rows.inbox.append((self._inbox, accepted))
+        return self._inbox
+
+    def _keep(self, item: Prepared, arrival: Arrival, conflict: Conflict) -> Outcome:
+        if (arrival.identity, arrival.digest) not in self._kept:
+            self._kept.add((arrival.identity, arrival.digest))
+            self.known.conflicts += 1
+            self.rows.conflicts.append(
+                KeptConflict(
+                    self.known.conflicts, self._accept(item.accepted), conflict.position, item, arrival
+                )
+            )
+        return Outcome("conflict", conflict.position)
+
+    def _hold(self, item: Prepared) -> Outcome:
+        accepted, known = item.accepted, self.known
+        entry = accepted.quarantine
+        if entry is None:
+            entry = known.held.get((accepted.digest, accepted.mapping))
+        if entry is None:
+            entry = known.quarantined = known.quarantined + 1
+            known.held[accepted.digest, accepted.mapping] = entry
+            self.rows.quarantine.append(Held(entry, self._accept(accepted), item))
+        return Outcome("quarantined", None, item.reasons, entry)
