@@ -6,10 +6,9 @@ means (projections/rules), the order of facts and what became known when (projec
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from domain import milestones as m
-from domain.instants import from_date, to_date
 from domain.money import divide_half_away
 from projections import accounts as a
 from projections.facts import BusinessKey, SequenceKey
@@ -50,8 +49,8 @@ class OrderLine:
     """One line of an order, or a loose line: something billed or used that no order names."""
 
     __slots__ = (
-        "billed", "cancelled", "currency", "fixed", "fulfilled", "fulfilled_units", "kind",
-        "known", "label", "live", "net", "performance_cancelled", "quantity", "recognition",
+        "billed", "cancelled", "currency", "fixed", "fulfilled", "fulfilled_net", "fulfilled_units",
+        "kind", "known", "label", "live", "net", "performance_cancelled", "quantity", "recognition",
         "return_credited", "returned", "run_rate", "segments", "service_end", "service_start", "sku",
         "unbilled", "waiting",
     )  # fmt: skip
@@ -76,9 +75,10 @@ class OrderLine:
         self.performance_cancelled = 0
         self.fulfilled_units = 0
         self.fulfilled = 0  # value of fulfilled_units
+        self.fulfilled_net = 0  # delivered or activated by net amount
         self.returned = 0
         self.return_credited = 0
-        self.cancelled = False
+        self.cancelled = 0  # value taken off by cancellations: part of net, no longer to come
         self.run_rate = 0
         self.live: list[tuple[int, int]] = []  # (from day, run-rate)
         self.waiting: list[tuple[m.Performed, int, str]] = []  # performed before the order was known
@@ -102,17 +102,38 @@ class OrderLine:
         return a.UNPERFORMED
 
 
-class Order:
-    """An order, or what has been said about one that was not accepted yet."""
+class Ending(NamedTuple):
+    """The run-rate of a line ends on a day, into contraction or churn; live: the line's parts by then."""
 
-    __slots__ = ("booking_class", "cancelled", "currency", "lines", "replaced")
+    line: OrderLine
+    rate: int
+    account: int
+    day: int
+    live: tuple[tuple[int, int], ...]
+
+
+class Order:
+    """An order, or what has been said about one that was not accepted yet.
+
+    A line in another currency than the order's stands beside the line of its number, under
+    `<number> <currency>`.
+    """
+
+    __slots__ = ("booking_class", "currency", "endings", "lines", "replaced")
 
     def __init__(self, currency: str) -> None:
         self.currency = currency
         self.lines: dict[str, OrderLine] = {}
         self.booking_class = a.NO_CLASS
         self.replaced = False
-        self.cancelled = False
+        self.endings: list[Ending] = []
+
+    def line(self, number: str, currency: str | None) -> OrderLine | None:
+        """The line of a number, in that currency where there is one."""
+        found = self.lines.get(number)
+        if currency is None or (found is not None and found.currency == currency):
+            return found
+        return self.lines.get(f"{number} {currency}", found)
 
 
 class Opportunity:
@@ -141,7 +162,7 @@ class Invoice:
         self.open = 0
         self.posted = False
         self.voided = False
-        self.lines: list[tuple[OrderLine, int, int]] = []  # line, net, tax
+        self.lines: list[tuple[OrderLine, int, int, str, str]] = []  # line, net, tax; sku, label as posted
         self.claim: int | None = 0  # disputed; None is all of it
         self.disputed = 0  # as posted: never more than is open
 
@@ -158,15 +179,16 @@ class CreditMemo:
 class Application:
     """Cash put against an invoice, with the discount and the tax withheld that came with it."""
 
-    __slots__ = ("cash", "deal", "discount", "invoice", "withheld")
+    __slots__ = ("cash", "deal", "discount", "invoice", "since", "withheld")
 
-    def __init__(self, deal: DealBook, invoice: str, cash: int, discount: int, withheld: int) -> None:
+    def __init__(self, deal: DealBook, invoice: Invoice, since: BusinessKey) -> None:
         self.deal, self.invoice = deal, invoice
-        self.cash, self.discount, self.withheld = cash, discount, withheld
+        self.since = since
+        self.cash = self.discount = self.withheld = 0
 
 
 class Payment:
-    """A payment across all deals that it touches."""
+    """A payment across all deals that it touches. unapplied, applied: minor units by currency."""
 
     __slots__ = ("applications", "applied", "currency", "home", "key", "last", "own", "received", "unapplied")
 
@@ -175,8 +197,8 @@ class Payment:
         self.home: DealBook | None = None  # under which its cash is shown
         self.own: DealBook | None = None  # of its milestones that carry no key of a deal
         self.received: int | None = None
-        self.unapplied = 0
-        self.applied = 0
+        self.unapplied: dict[str, int] = {}
+        self.applied: dict[str, int] = {}
         self.applications: list[Application] = []
         self.last: BusinessKey | None = None
 
@@ -269,11 +291,11 @@ class DealBook:
             found = self.positions[currency] = Position()
         return found
 
-    def order_line(self, reference: str) -> OrderLine | None:
-        """The line that `<order>/<line>` names in this deal."""
+    def order_line(self, reference: str, currency: str | None = None) -> OrderLine | None:
+        """The line that `<order>/<line>` names in this deal, in that currency where there is one."""
         number, _, line = reference.rpartition("/")
         order = self.orders.get(number)
-        return None if order is None else order.lines.get(line)
+        return None if order is None else order.line(line, currency)
 
     def line_for(self, reference: str | None, sku: str, currency: str) -> OrderLine:
         """The order line that a billed or used line belongs to, or the loose line that stands in for it.
@@ -281,7 +303,7 @@ class DealBook:
         Without a reference: the deal's one order line of that sku (contract.md section 1).
         """
         if reference is not None:
-            line = self.order_line(reference)
+            line = self.order_line(reference, currency)
         else:
             same = [
                 line
@@ -312,6 +334,12 @@ class DealBook:
             return True
         self.sequences[subject] = key
         return False
+
+    def saw(self, subject: tuple[str, str], key: SequenceKey) -> None:
+        """Note the sequence of a subject, whatever the milestone: snapshots of lower ones are stale."""
+        highest = self.sequences.get(subject)
+        if highest is None or highest < key:
+            self.sequences[subject] = key
 
     def receive(
         self, invoice: Invoice, debit: int, credit: int, amount: int, sku: str = "", line: str = ""
@@ -365,12 +393,3 @@ class Book:
         if found is None:
             found = self.deals[id_] = DealBook(id_, self.rows)
         return found
-
-
-def same_day_next_year(day: int) -> int:
-    """The same day of the next year, clamped to February 28th."""
-    on = to_date(day)
-    try:
-        return from_date(on.replace(year=on.year + 1))
-    except ValueError:
-        return from_date(on.replace(year=on.year + 1, day=28))

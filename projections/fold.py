@@ -138,10 +138,12 @@ def step(book: Book, fact: Fact) -> DealBook:
         _describe(deal, milestone)
         rule = _rule_of(milestone)
         if rule is not None:
-            if entitled(milestone):
-                rule(deal, milestone)
-            else:
+            if not entitled(milestone):
                 deal.find("SOR_VIOLATION")
+                return deal
+            rule(deal, milestone)
+            if milestone.sequence is not None:
+                deal.saw((milestone.source, milestone.subject), fact.key[4])
         return deal
     assert isinstance(milestone, _PAYMENTS), "only payments have a payment rule"
     deal = payments.deal_of(book, fact, milestone)
@@ -149,6 +151,8 @@ def step(book: Book, fact: Fact) -> DealBook:
     _describe(deal, milestone)
     if not entitled(milestone):
         deal.find("SOR_VIOLATION")
+        if deal.id < 0:  # it has a share in what the payment's own deal is called and grouped by
+            payments.payment_of(book, deal, milestone).last = fact.key
         return deal
     payment_rule(book, deal, milestone)
     payment = book.payments[payment_key(milestone.source, milestone.payment)]
@@ -185,6 +189,7 @@ def fold(facts: Iterable[Fact], deal_of: dict[int, int], broken: set[int]) -> Bo
         for fact in facts:
             if fact.position in broken:
                 deal = book.deal(fact.stream)
+                deal.last = fact.key
                 deal.findings.add(("FOLD_FAILED", fact.position))
                 _describe(deal, fact.milestone)
                 continue
@@ -260,6 +265,7 @@ class Cluster:
         """Fold all facts anew; the change is the difference to what has been posted."""
         before = self.book.rows + self.joined
         self.joined, self.merged = [], False
+        self.broken = set()  # what a rule failed on may fold now that there is more to go by
         self.book = fold(self.facts, self.book.deal_of, self.broken)
         return self._change_all(position, difference(before, self.book.rows))
 
@@ -273,7 +279,6 @@ class Cluster:
             insort(self.facts, fact)
         self.joined += other.book.rows + other.joined
         self.merged = True
-        self.broken |= other.broken
         self.names |= other.names
         self.dimensions |= other.dimensions
         self.findings |= other.findings

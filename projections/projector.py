@@ -79,9 +79,9 @@ class Projector:
                     return 0
                 self._take_in(connection, generation, rows)
         except BaseException:
-            # The clusters may be ahead of what was committed.
-            self._clusters.clear()
-            self._at = None
+            # Clusters, and what is known to belong together, may be ahead of what was committed.
+            self._clusters = Clusters(self._read_streams)
+            self._at, self._edges_upto = None, 0
             raise
         finally:
             self._connection = None

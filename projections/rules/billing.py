@@ -33,7 +33,7 @@ def posted(deal: DealBook, fact: m.InvoicePosted) -> None:
     invoice.posted = True
     for said in fact.lines:
         line = deal.line_for(said.order_line, said.sku, fact.currency)
-        invoice.lines.append((line, said.net, said.tax))
+        invoice.lines.append((line, said.net, said.tax, said.sku, line.label))
         deal.receive(invoice, a.UNBILLED, a.RECEIVABLE, said.net, said.sku, line.label)
         deal.receive(invoice, a.SOURCE_TAX, a.RECEIVABLE, said.tax, said.sku, line.label)
         bill(deal, line, said.net)
@@ -57,9 +57,9 @@ def voided(deal: DealBook, fact: m.InvoiceVoided) -> None:
     if invoice.voided:
         return
     invoice.voided = True
-    for line, net, tax in invoice.lines:
-        deal.receive(invoice, a.UNBILLED, a.RECEIVABLE, -net, line.sku, line.label)
-        deal.receive(invoice, a.SOURCE_TAX, a.RECEIVABLE, -tax, line.sku, line.label)
+    for line, net, tax, sku, label in invoice.lines:
+        deal.receive(invoice, a.UNBILLED, a.RECEIVABLE, -net, sku, label)
+        deal.receive(invoice, a.SOURCE_TAX, a.RECEIVABLE, -tax, sku, label)
         bill(deal, line, -net)
     deal.settle_dispute(invoice)
 
@@ -116,8 +116,8 @@ def _cancel_credited(deal: DealBook, line: OrderLine, net: int) -> None:
     On a ratable line that still runs, what is left is earned over its remaining days.
     """
     from_unperformed = max(0, min(net, line.unperformed(deal.day)))
-    running_end = max((s.end for s in line.segments if s.end > deal.day), default=None)
-    if from_unperformed and running_end is not None:
+    running = [(s.start, s.end) for s in line.segments if s.end > deal.day] if from_unperformed else []
+    if running:
         stop_earning(deal, line, deal.day)
     deal.post(
         line.obligation_account,
@@ -132,8 +132,8 @@ def _cancel_credited(deal: DealBook, line: OrderLine, net: int) -> None:
     )
     line.fixed -= net - from_unperformed
     line.performance_cancelled += net
-    if from_unperformed and running_end is not None:
-        resume_earning(deal, line, running_end)
+    if running:
+        resume_earning(deal, line, min(start for start, _ in running), max(end for _, end in running))
 
 
 def memo_applied(deal: DealBook, fact: m.CreditMemoApplied) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from domain import milestones as m
 from projections import accounts as a
 from projections.book import DealBook, Order, OrderLine, Segment
@@ -10,6 +12,9 @@ from projections.rules import performance, runrate
 from projections.rules.pipeline import order_took
 
 _WORTHLESS = ("usage", "optional")
+
+#: What an order takes from won_unordered, by currency and product.
+Taken: TypeAlias = dict[tuple[str, str], int]
 
 
 def _recognition(line: m.Line) -> str:
@@ -29,12 +34,21 @@ def _order(deal: DealBook, number: str, currency: str) -> Order:
     return found
 
 
-def _line(order: Order, number: str, said: m.Line, currency: str) -> tuple[OrderLine, bool]:
-    """The order's line, made where it is new."""
-    line = order.lines.get(said.line)
+def _key(deal: DealBook, order: Order, said: m.Line, currency: str) -> str:
+    """Where a line stands in its order: amounts of another currency are never netted with it."""
+    if currency == order.currency:
+        return said.line
+    deal.find("CURRENCY_MISMATCH")
+    return f"{said.line} {currency}"
+
+
+def _line(deal: DealBook, order: Order, number: str, said: m.Line, currency: str) -> tuple[OrderLine, bool]:
+    """The order's line, and whether it is new."""
+    key = _key(deal, order, said, currency)
+    line = order.lines.get(key)
     if line is not None:
         return line, False
-    line = order.lines[said.line] = OrderLine(
+    line = order.lines[key] = OrderLine(
         f"{number}/{said.line}", said.sku, currency, said.kind or "", _recognition(said), known=True
     )
     line.service_start, line.service_end = said.service_start, said.service_end
@@ -72,27 +86,29 @@ def accepted(deal: DealBook, fact: m.OrderAccepted) -> None:
         return
     order = _order(deal, fact.order, fact.currency)
     order.booking_class = a.CLASS_NUMBERS[fact.class_]
-    rates = _take(deal, order, fact.order, fact.lines, fact.currency, order.booking_class)
+    rates, taken = _take(deal, order, fact.order, fact.lines, fact.currency, order.booking_class)
     source = a.SOURCE_EXPANSION if fact.class_ == "expansion" else a.SOURCE_NEW
-    runrate.move(deal, fact.currency, rates, source)
-    order_took(deal, fact.currency, _by_sku(fact.lines), None)
+    runrate.move(deal, rates, source)
+    order_took(deal, taken, None)
 
 
-def _by_sku(lines: tuple[m.Line, ...]) -> dict[str, int]:
-    taken: dict[str, int] = {}
-    for said in lines:
-        if said.kind not in _WORTHLESS:
-            taken[said.sku] = taken.get(said.sku, 0) + said.net
-    return taken
+def _count(taken: Taken, line: OrderLine, said: m.Line, net: int) -> None:
+    if said.kind not in _WORTHLESS:
+        key = line.currency, line.sku
+        taken[key] = taken.get(key, 0) + net
 
 
 def _take(
     deal: DealBook, order: Order, number: str, lines: tuple[m.Line, ...], currency: str, class_: int
-) -> list[runrate.Movement]:
-    rates = []
+) -> tuple[list[runrate.Movement], Taken]:
+    rates: list[runrate.Movement] = []
+    taken: Taken = {}
+    touched = []
     for said in lines:
-        line, _ = _line(order, number, said, currency)
+        line, _ = _line(deal, order, number, said, currency)
+        touched.append(line)
         net = _add(deal, line, said, class_)
+        _count(taken, line, said, net)
         if line.recognition == "ratable":
             start, end = said.service_start, said.service_end
             if start is not None and end is not None:
@@ -103,8 +119,14 @@ def _take(
                     line, runrate.yearly(net, said.service_start, said.service_end), said.service_start
                 )
             )
+    _catch_up(deal, touched)
+    return rates, taken
+
+
+def _catch_up(deal: DealBook, lines: list[OrderLine]) -> None:
+    """Only when all lines stand it is clear whether a product has one line."""
+    for line in lines:
         performance.catch_up(deal, line)
-    return rates
 
 
 def amended(deal: DealBook, fact: m.ContractAmended) -> None:
@@ -115,22 +137,26 @@ def amended(deal: DealBook, fact: m.ContractAmended) -> None:
         deal.find("PREDECESSOR_MISSING")
     order = _order(deal, fact.order, fact.currency)
     class_ = a.CLASS_NUMBERS["contraction" if sum(map(_value, fact.lines)) < 0 else "expansion"]
-    rates = []
+    rates: list[runrate.Movement] = []
+    taken: Taken = {}
+    touched = []
     for said in fact.lines:
-        line, new = _line(order, fact.order, said, fact.currency)
+        line, new = _line(deal, order, fact.order, said, fact.currency)
+        touched.append(line)
         start, end = said.service_start, said.service_end
         if start is None or end is None:
             start, end = max(deal.day, line.service_start or deal.day), line.service_end
         net = _add(deal, line, said, class_)
+        _count(taken, line, said, net)
         if not new:
             _widen(line, said)
         if line.recognition == "ratable" and end is not None:
             _earn(deal, line, net, start, end)
         if (line.kind or said.kind) == "recurring":
             rates.append(runrate.Movement(line, runrate.yearly(net, start, end), start))
-        performance.catch_up(deal, line)
-    runrate.move(deal, fact.currency, rates, a.SOURCE_EXPANSION)
-    order_took(deal, fact.currency, _by_sku(fact.lines), a.VARIANCE_AMENDMENT)
+    _catch_up(deal, touched)
+    runrate.move(deal, rates, a.SOURCE_EXPANSION)
+    order_took(deal, taken, a.VARIANCE_AMENDMENT)
 
 
 def _widen(line: OrderLine, said: m.Line) -> None:
@@ -145,12 +171,12 @@ def renewed(deal: DealBook, fact: m.ContractRenewed) -> None:
         return
     order = _order(deal, fact.order, fact.currency)
     order.booking_class = a.CLASS_NUMBERS["renewal"]
-    rates = _take(deal, order, fact.order, fact.lines, fact.currency, order.booking_class)
+    rates, taken = _take(deal, order, fact.order, fact.lines, fact.currency, order.booking_class)
     replaced = deal.orders.get(fact.replaces) if fact.replaces is not None else None
     if fact.replaces is not None and replaced is None:
         deal.find("PREDECESSOR_MISSING")
-    runrate.renew(deal, fact.currency, rates, replaced)
-    order_took(deal, fact.currency, _by_sku(fact.lines), a.VARIANCE_RENEWAL)
+    runrate.renew(deal, rates, replaced)
+    order_took(deal, taken, a.VARIANCE_RENEWAL)
 
 
 def changed(deal: DealBook, fact: m.OrderChanged) -> None:
@@ -161,29 +187,36 @@ def changed(deal: DealBook, fact: m.OrderChanged) -> None:
         deal.find("PREDECESSOR_MISSING")
     order = _order(deal, fact.order, fact.currency)
     rates: list[runrate.Movement] = []
-    taken: dict[str, int] = {}
-    said_lines = {said.line: said for said in fact.lines}
+    taken: Taken = {}
+    touched = []
+    stated = set()
     for said in fact.lines:
-        line, new = _line(order, fact.order, said, fact.currency)
+        line, new = _line(deal, order, fact.order, said, fact.currency)
+        stated.add(line.label + line.currency)
         if new or not _unchanged(line, said):
-            delta = _change(deal, order, line, said, rates, new=new)
-            taken[line.sku] = taken.get(line.sku, 0) + delta
-            performance.catch_up(deal, line)
+            touched.append(line)
+            _count(taken, line, said, _change(deal, order, line, said, rates, new=new))
     for number, line in order.lines.items():
-        if number not in said_lines and (line.net or line.run_rate):
-            delta = _change(deal, order, line, _nothing(number, line), rates)
-            taken[line.sku] = taken.get(line.sku, 0) + delta
-    runrate.move(deal, fact.currency, rates, a.SOURCE_EXPANSION)
-    order_took(deal, fact.currency, taken, None)
+        left_out = line.label + line.currency not in stated
+        if left_out and (line.net != line.cancelled or line.run_rate):
+            said = _nothing(number, line)
+            _count(taken, line, said, _change(deal, order, line, said, rates))
+    _catch_up(deal, touched)
+    if not order.replaced:
+        runrate.move(deal, rates, a.SOURCE_EXPANSION)
+    order_took(deal, taken, None)
 
 
 def _nothing(number: str, line: OrderLine) -> m.Line:
-    return m.Line(number, line.sku, 0, 0, line.kind or None, 0, None, line.service_start, line.service_end)
+    return m.Line(
+        number, line.sku, 0, 0, line.kind or None, 0, line.recognition, line.service_start, line.service_end
+    )
 
 
 def _unchanged(line: OrderLine, said: m.Line) -> bool:
+    # Some systems go on to state a cancelled line's value, others state what is left of it.
     return (
-        line.net == _value(said)
+        _value(said) in (line.net, line.net - line.cancelled)
         and (said.quantity is None or line.quantity == said.quantity)
         and (said.service_start, said.service_end) == (line.service_start, line.service_end)
         and line.recognition == _recognition(said)
@@ -201,12 +234,16 @@ def _change(
 ) -> int:
     """Bring one line to what is said: what it earned to the day before stands, the rest follows."""
     net = _value(said)
-    delta = net - line.net
+    delta = net - (line.net - line.cancelled)
+    if not new:
+        _earn_otherwise(deal, line, _recognition(said))
     deal.post(
         a.WON_UNORDERED, a.UNBILLED, line.currency, delta, line.sku, line.label, class_=order.booking_class
     )
     deal.post(a.SOURCE_OBLIGATION, line.obligation_account, line.currency, delta, line.sku, line.label)
     line.net = net
+    line.performance_cancelled -= line.cancelled
+    line.cancelled = 0
     line.unbilled += delta
     if said.quantity is not None:
         line.quantity = said.quantity
@@ -222,6 +259,19 @@ def _change(
     rates.append(runrate.Movement(line, rate - line.run_rate, start))
     line.service_start, line.service_end = start, end
     return delta
+
+
+def _earn_otherwise(deal: DealBook, line: OrderLine, recognition: str) -> None:
+    """What is not earned yet is earned in another way from now on."""
+    if recognition == line.recognition:
+        return
+    stop_earning(deal, line, deal.day - 1)
+    before, left = line.obligation_account, line.unperformed(deal.day)
+    line.recognition = recognition
+    if line.obligation_account != before:
+        deal.post(before, line.obligation_account, line.currency, left, line.sku, line.label)
+    if recognition == "on_invoice" and line.billed > line.recognised(deal.day):
+        performance.recognise(deal, line, line.billed - line.recognised(deal.day))
 
 
 def stop_earning(deal: DealBook, line: OrderLine, last_day: int) -> None:
@@ -242,11 +292,11 @@ def stop_earning(deal: DealBook, line: OrderLine, last_day: int) -> None:
     line.segments = []
 
 
-def resume_earning(deal: DealBook, line: OrderLine, end: int) -> None:
-    """What is left to perform of a stopped line is earned from tomorrow to `end`."""
+def resume_earning(deal: DealBook, line: OrderLine, start: int, end: int) -> None:
+    """What is left to perform of a stopped line is earned from tomorrow (or `start`, if later) to `end`."""
     rest = line.net - line.performance_cancelled - line.fixed
     if rest:
-        start = min(deal.day + 1, end)
+        start = min(max(deal.day + 1, start), end)
         line.segments.append(Segment(rest, deal.day + 1, start, end))
         deal.post_span(line, rest, deal.day + 1, start, end)
 
@@ -260,13 +310,12 @@ def cancelled(deal: DealBook, fact: m.OrderCancelled | m.OrderLineCancelled) -> 
     if fact.line is None:
         lines = list(order.lines.values())
         end = a.CHURN
-        order.cancelled = True
     else:
-        line = order.lines.get(fact.line)
-        if line is None:
+        lines = [line for line in order.lines.values() if line.label == f"{fact.order}/{fact.line}"]
+        if not lines:
             deal.find("PREDECESSOR_MISSING")
             return
-        lines, end = [line], a.CONTRACTION
+        end = a.CONTRACTION
     for line in lines:
         _cancel(deal, order, line)
     runrate.end(deal, order, lines, end, deal.day)
@@ -284,8 +333,8 @@ def _cancel(deal: DealBook, order: Order, line: OrderLine) -> None:
         )
         line.unbilled -= amount
         line.performance_cancelled += amount
+        line.cancelled += amount
     stop_earning(deal, line, deal.day)
-    line.cancelled = True
 
 
 def ended(deal: DealBook, fact: m.ContractExpired | m.ContractChurned) -> None:

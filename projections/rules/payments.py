@@ -6,7 +6,7 @@ from domain import milestones as m
 from domain.keys import joins, kind_of, payment_key
 from domain.money import AmountRefused, parse_minor
 from projections import accounts as a
-from projections.book import Application, Book, DealBook, Payment
+from projections.book import Application, Book, DealBook, Invoice, Payment
 from projections.facts import Fact
 
 
@@ -37,9 +37,8 @@ def deal_of(book: Book, fact: Fact, milestone: m.AnyPayment) -> DealBook:
         if payment is not None and payment.own is not None:
             return payment.own
     own = book.deals[-fact.position] = DealBook(-fact.position, book.rows)
-    payment = payment_of(book, own, milestone)
-    own.fact, own.day = fact.position, milestone.effective
-    payment.own = own
+    own.fact, own.day, own.last = fact.position, milestone.effective, fact.key
+    payment_of(book, own, milestone).own = own
     return own
 
 
@@ -66,7 +65,9 @@ def _merge(book: Book, deal: DealBook, kept: Payment, other: Payment) -> None:
     """Two payments turn out to be one: the other's cash and applications become the kept one's."""
     if kept.received is not None and other.received is not None:
         deal.find("DUPLICATE_BUSINESS_KEY")
-    home = kept.home if kept.received is not None or other.received is None else other.home
+    home = kept.home or other.home
+    if kept.received is None and other.received is not None:
+        home = other.home
     for payment in (kept, other):
         if home is not None and payment.home is not None and payment.home is not home:
             home.fact, home.day = deal.fact, deal.day
@@ -75,9 +76,10 @@ def _merge(book: Book, deal: DealBook, kept: Payment, other: Payment) -> None:
     kept.own = kept.own or other.own
     kept.received = other.received if kept.received is None else kept.received
     kept.currency = kept.currency or other.currency
-    kept.unapplied += other.unapplied
-    kept.applied += other.applied
-    kept.applications += other.applications
+    for held, more in ((kept.unapplied, other.unapplied), (kept.applied, other.applied)):
+        for currency, amount in more.items():
+            held[currency] = held.get(currency, 0) + amount
+    kept.applications = sorted([*kept.applications, *other.applications], key=lambda x: x.since)
     for key in [key for key, payment in book.payments.items() if payment is other]:
         book.payments[key] = kept
 
@@ -93,7 +95,7 @@ def received(book: Book, deal: DealBook, fact: m.PaymentReceived) -> None:
     if payment.home is not None and payment.home is not deal:
         _rehome(payment, deal)
     payment.home, payment.received, payment.currency = deal, fact.amount, fact.currency
-    _bank(payment, deal, fact.amount)
+    _bank(payment, deal, fact.currency, fact.amount)
 
 
 def _rehome(payment: Payment, deal: DealBook) -> None:
@@ -102,16 +104,17 @@ def _rehome(payment: Payment, deal: DealBook) -> None:
     assert old is not None
     old.fact, old.day = deal.fact, deal.day
     number = payment.key
-    for book, sign in ((old, -1), (deal, 1)):
-        book.post(a.UNAPPLIED, a.APPLIED, payment.currency, sign * payment.applied, object_=number)
-        banked = payment.unapplied + payment.applied
-        book.post(a.SOURCE_BANK, a.UNAPPLIED, payment.currency, sign * banked, object_=number)
+    for currency, unapplied in payment.unapplied.items():
+        applied = payment.applied.get(currency, 0)
+        for book, sign in ((old, -1), (deal, 1)):
+            book.post(a.UNAPPLIED, a.APPLIED, currency, sign * applied, object_=number)
+            book.post(a.SOURCE_BANK, a.UNAPPLIED, currency, sign * (unapplied + applied), object_=number)
 
 
-def _bank(payment: Payment, deal: DealBook, amount: int) -> None:
+def _bank(payment: Payment, deal: DealBook, currency: str, amount: int) -> None:
     home = _home(payment, deal)
-    home.post(a.SOURCE_BANK, a.UNAPPLIED, payment.currency, amount, object_=payment.key)
-    payment.unapplied += amount
+    home.post(a.SOURCE_BANK, a.UNAPPLIED, currency, amount, object_=payment.key)
+    payment.unapplied[currency] = payment.unapplied.get(currency, 0) + amount
 
 
 def _home(payment: Payment, deal: DealBook) -> DealBook:
@@ -130,9 +133,15 @@ def applied(book: Book, deal: DealBook, fact: m.PaymentApplied) -> None:
         deal.find("CURRENCY_MISMATCH")
         return
     payment.currency = fact.currency
-    application = Application(deal, fact.invoice, 0, 0, 0)
+    _put(payment, _apply(payment, deal, invoice), deal, fact.amount, fact.discount, fact.withheld)
+
+
+def _apply(payment: Payment, deal: DealBook, invoice: Invoice) -> Application:
+    """An application that holds nothing yet, made by today's fact."""
+    assert deal.last is not None, "a fact is being folded"
+    application = Application(deal, invoice, deal.last)
     payment.applications.append(application)
-    _put(payment, application, deal, fact.amount, fact.discount, fact.withheld)
+    return application
 
 
 def unapplied(book: Book, deal: DealBook, fact: m.PaymentUnapplied) -> None:
@@ -145,7 +154,7 @@ def unapplied(book: Book, deal: DealBook, fact: m.PaymentUnapplied) -> None:
     payment.currency = fact.currency
     left = [fact.amount, fact.discount, fact.withheld]
     for application in reversed(payment.applications):
-        if application.deal is deal and application.invoice == fact.invoice and any(left):
+        if application.deal is deal and application.invoice is invoice and any(left):
             part = [
                 min(left[0], application.cash),
                 min(left[1], application.discount),
@@ -155,9 +164,7 @@ def unapplied(book: Book, deal: DealBook, fact: m.PaymentUnapplied) -> None:
             _put(payment, application, deal, -part[0], -part[1], -part[2])
     if any(left):
         deal.find("PREDECESSOR_MISSING")
-        application = Application(deal, fact.invoice, 0, 0, 0)
-        payment.applications.append(application)
-        _put(payment, application, deal, -left[0], -left[1], -left[2])
+        _put(payment, _apply(payment, deal, invoice), deal, -left[0], -left[1], -left[2])
 
 
 def _put(
@@ -166,14 +173,14 @@ def _put(
     """Move cash, discount and withheld tax of an application (negative: back), dated by `deal`'s fact."""
     target = application.deal
     target.fact, target.day = deal.fact, deal.day
-    invoice = target.invoice(application.invoice, payment.currency)
+    invoice, currency = application.invoice, application.invoice.currency
     for account, amount in ((a.CASH, cash), (a.DISCOUNT, discount), (a.WITHHELD, withheld)):
         target.receive(invoice, a.RECEIVABLE, account, amount)
     target.settle_dispute(invoice)
     home = _home(payment, deal)
-    home.post(a.UNAPPLIED, a.APPLIED, payment.currency, cash, object_=payment.key)
-    payment.unapplied -= cash
-    payment.applied += cash
+    home.post(a.UNAPPLIED, a.APPLIED, currency, cash, object_=payment.key)
+    payment.unapplied[currency] = payment.unapplied.get(currency, 0) - cash
+    payment.applied[currency] = payment.applied.get(currency, 0) + cash
     application.cash += cash
     application.discount += discount
     application.withheld += withheld
@@ -202,18 +209,18 @@ def reversed_(book: Book, deal: DealBook, fact: m.PaymentReversed) -> None:
     first, then the latest applications."""
     payment = payment_of(book, deal, fact)
     amount = _amount(payment, deal, fact)
-    if amount is None:
-        return
-    whole = fact.amount is None or amount == payment.received
-    needed = amount if whole else amount - max(0, min(amount, payment.unapplied))
-    for application in reversed(payment.applications):
-        if whole:
+    if fact.amount is None or amount == payment.received:
+        for application in reversed(payment.applications):
             _put(payment, application, deal, -application.cash, -application.discount, -application.withheld)
-        elif needed > 0 and application.cash > 0:
-            part = min(needed, application.cash)
-            _put(payment, application, deal, -part, 0, 0)
-            needed -= part
-    _bank(payment, deal, -amount)
+    elif amount is not None:
+        needed = amount - max(0, min(amount, payment.unapplied.get(payment.currency, 0)))
+        for application in reversed(payment.applications):
+            if needed > 0 and application.cash > 0 and application.invoice.currency == payment.currency:
+                part = min(needed, application.cash)
+                _put(payment, application, deal, -part, 0, 0)
+                needed -= part
+    if amount is not None:
+        _bank(payment, deal, payment.currency, -amount)
 
 
 def refunded(book: Book, deal: DealBook, fact: m.PaymentRefunded) -> None:
@@ -221,4 +228,4 @@ def refunded(book: Book, deal: DealBook, fact: m.PaymentRefunded) -> None:
     payment = payment_of(book, deal, fact)
     amount = _amount(payment, deal, fact)
     if amount is not None:
-        _bank(payment, deal, -amount)
+        _bank(payment, deal, payment.currency, -amount)

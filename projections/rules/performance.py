@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from domain import milestones as m
-from domain.money import AmountRefused, divide_half_away, parse_minor
+from domain.money import AmountRefused, divide_half_away, format_minor, parse_minor
 from projections import accounts as a
 from projections.book import DealBook, OrderLine
 
@@ -55,27 +55,25 @@ def _perform_said(deal: DealBook, line: OrderLine, said: m.Performed, sign: int,
         except AmountRefused:
             deal.find("AMOUNT_PRECISION")
             return
-    _perform(deal, line, _units(said, sign), net)
-
-
-def _units(said: m.Performed, sign: int) -> int | None:
-    return None if said.quantity is None else sign * said.quantity
-
-
-def _perform(deal: DealBook, line: OrderLine, units: int | None, net: int | None) -> None:
-    if net is None and units is not None:
-        line.fulfilled_units += units
-        whole = line.quantity or _UNIT
-        value = divide_half_away(line.net * line.fulfilled_units, whole) - line.fulfilled
-    elif net is not None:
-        value = net
-    else:
-        value = line.net - line.fulfilled
-    line.fulfilled += value
+    value = _value(line, None if said.quantity is None else sign * said.quantity, net, sign)
     if value < 0 and line.recognition == "on_fulfilment":
         come_back(deal, line, -value)
     else:
         recognise(deal, line, value)
+
+
+def _value(line: OrderLine, units: int | None, net: int | None, sign: int) -> int:
+    """What is performed (negative: comes back): net as stated, by quantity on the running total, else all."""
+    if net is None and units is not None:
+        line.fulfilled_units += units
+        value = divide_half_away(line.net * line.fulfilled_units, line.quantity or _UNIT) - line.fulfilled
+        line.fulfilled += value
+        return value
+    if net is None:
+        performed = line.fulfilled + line.fulfilled_net
+        net = line.net - line.cancelled - performed if sign > 0 else -performed
+    line.fulfilled_net += net
+    return net
 
 
 def come_back(deal: DealBook, line: OrderLine, amount: int) -> None:
@@ -119,9 +117,7 @@ def catch_up(deal: DealBook, line: OrderLine) -> None:
         if line.recognition == "on_invoice" and loose.billed:
             recognise(deal, line, loose.billed)
         for invoice in deal.invoices.values():
-            invoice.lines = [
-                (line if billed is loose else billed, net, tax) for billed, net, tax in invoice.lines
-            ]
+            invoice.lines = [(line if x[0] is loose else x[0], *x[1:]) for x in invoice.lines]
         for said, sign, recognition in loose.waiting:
             _perform_said(deal, line, said, sign, recognition)
 
@@ -141,8 +137,14 @@ def used(deal: DealBook, fact: m.UsageRated) -> None:
 
 def revenue(deal: DealBook, fact: m.RevenueRecognised | m.RevenueReversed) -> None:
     """`manual` lines: unperformed -> recognised, or back. For other lines it is compared, not posted."""
-    line = deal.order_line(fact.order_line)
+    amount = fact.amount if isinstance(fact, m.RevenueRecognised) else -fact.amount
+    line = deal.order_line(fact.order_line, fact.currency)
     if line is None:
         deal.find("PREDECESSOR_MISSING")
-    elif line.recognition == "manual" and line.currency == fact.currency:
-        recognise(deal, line, fact.amount if isinstance(fact, m.RevenueRecognised) else -fact.amount)
+        said = m.Performed(fact.order_line, None, format_minor(amount, fact.currency))
+        deal.line_for(fact.order_line, "", fact.currency).waiting.append((said, 1, "manual"))
+    elif line.recognition == "manual":
+        if line.currency == fact.currency:
+            recognise(deal, line, amount)
+        else:
+            deal.find("CURRENCY_MISMATCH")

@@ -115,14 +115,14 @@ def reopened(deal: DealBook, fact: m.OpportunityReopened) -> None:
     if opportunity is None:
         return
     if opportunity.state == "won":
-        if any(order.lines for order in deal.orders.values()):
-            deal.find("WON_REOPENED_AFTER_ORDER")
         _reopen(deal, opportunity)
     else:
         _move(deal, opportunity, "open")
 
 
 def _reopen(deal: DealBook, opportunity: Opportunity) -> None:
+    if any(order.lines for order in deal.orders.values()):
+        deal.find("WON_REOPENED_AFTER_ORDER")
     currency = opportunity.currency
     unordered = deal.position(currency).unordered
     opportunity.state = "open"
@@ -166,12 +166,22 @@ def _restate(
 ) -> None:
     """Bring the amounts, product by product, to those of a snapshot; they follow to where it stands."""
     if opportunity.currency and opportunity.currency != currency:
-        for sku, amount in opportunity.by_sku.items():
-            _follow(deal, opportunity, opportunity.currency, sku, -amount)
-        opportunity.by_sku = {}
+        _leave_currency(deal, opportunity)
     for sku in {**opportunity.by_sku, **by_sku}:
         _follow(deal, opportunity, currency, sku, by_sku.get(sku, 0) - opportunity.by_sku.get(sku, 0))
     opportunity.currency, opportunity.by_sku, opportunity.details = currency, by_sku, details
+
+
+def _leave_currency(deal: DealBook, opportunity: Opportunity) -> None:
+    """Take back all that an opportunity holds in the currency that it is leaving."""
+    left = opportunity.currency
+    for sku, amount in opportunity.by_sku.items():
+        _follow(deal, opportunity, left, sku, -amount)
+    for sku, amount in opportunity.weighted.items():
+        deal.post(a.SOURCE_WEIGHTED, a.WEIGHTED, left, -amount, sku)
+    opportunity.by_sku, opportunity.weighted, opportunity.currency = {}, {}, ""
+    if opportunity.state == "won" and not is_won(deal, left):
+        _return_variance(deal, left)
 
 
 def _follow(deal: DealBook, opportunity: Opportunity, currency: str, sku: str, delta: int) -> None:
@@ -211,13 +221,19 @@ def _won_without_lines(deal: DealBook, currency: str) -> bool:
     )
 
 
-def order_took(deal: DealBook, currency: str, taken: dict[str, int], reason: int | None) -> None:
-    """After an order took its value from won_unordered: settle what is left, if the deal is won."""
-    unordered = deal.position(currency).unordered
-    for sku, amount in taken.items():
+def order_took(deal: DealBook, taken: dict[tuple[str, str], int], reason: int | None) -> None:
+    """After an order took its value from won_unordered: settle what is left, if the deal is won.
+
+    taken: by currency and product.
+    """
+    products: dict[str, list[str]] = {}
+    for (currency, sku), amount in taken.items():
+        unordered = deal.position(currency).unordered
         unordered[sku] = unordered.get(sku, 0) - amount
-    if taken and is_won(deal, currency):
-        settle(deal, currency, list(taken), reason)
+        products.setdefault(currency, []).append(sku)
+    for currency, skus in products.items():
+        if is_won(deal, currency):
+            settle(deal, currency, skus, reason)
 
 
 def settle(deal: DealBook, currency: str, skus: Iterable[str], reason: int | None = None) -> None:
@@ -285,10 +301,9 @@ def _return_variance(deal: DealBook, currency: str) -> None:
 def _ordered_lines(deal: DealBook, currency: str) -> dict[str, list[OrderLine]]:
     found: dict[str, list[OrderLine]] = {}
     for order in deal.orders.values():
-        if order.currency == currency:
-            for line in order.lines.values():
-                if line.kind not in _WORTHLESS:
-                    found.setdefault(line.sku, []).append(line)
+        for line in order.lines.values():
+            if line.currency == currency and line.kind not in _WORTHLESS:
+                found.setdefault(line.sku, []).append(line)
     return found
 
 
