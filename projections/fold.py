@@ -170,6 +170,9 @@ def _describe(deal: DealBook, milestone: m.AnyMilestone) -> None:
             if not deal.name or name_order(key) < name_order(deal.name):
                 deal.name = key
     dimensions = milestone.dimensions
+    if deal.id < 0 and isinstance(milestone, m.PaymentReceived) and milestone.customer is not None:
+        # Cash that carries no deal's key still has a payer.
+        dimensions = {"customer": milestone.customer, **dimensions}
     if dimensions and dimensions != deal.dimensions:
         for name, value in dimensions.items():
             if deal.dimensions.get(name) != value:

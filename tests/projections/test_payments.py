@@ -315,3 +315,8 @@ def test_a_receipt_told_by_the_crm_is_a_claim() -> None:
     )
     assert books.postings == []
     assert books.found() == ["SOR_VIOLATION", "SOR_VIOLATION"]
+
+
+def test_cash_that_carries_no_deals_key_is_grouped_under_its_payer() -> None:
+    books = ledger(received("2024-02-10", "P-1", "80.00", customer="C-7"))
+    assert [(name, value) for (_, name, _), value in books.dimensions.items()] == [("customer", "C-7")]
