@@ -1,0 +1,46 @@
+"""The HTTP application: routes, errors and the edge around them, over one house."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from api import console, errors
+from api.access import Guard
+from api.house import House
+from api.middleware import Edge
+from api.routes import deals, events, milestones, operations, quarantine, reports
+from projections.generations import CODE_VERSION
+
+_SAYS: Final = """An event-sourced ledger of business milestones. Events go in at `/v1/events`; reports come
+out, as of a date, as known at a moment, each row with a link to what it is made of. Errors are problem
+documents (RFC 9457)."""
+
+
+def build_app(house: House) -> ASGIApp:
+    """The whole application, ready for a server."""
+    app = FastAPI(
+        title="Cairn",
+        version=CODE_VERSION,
+        description=_SAYS,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    app.state.house = house
+    errors.install(app)
+    for router in (
+        events.router,
+        reports.router,
+        deals.router,
+        milestones.router,
+        quarantine.router,
+        operations.router,
+        console.router,
+    ):
+        app.include_router(router)
+    token = house.settings.token
+    guard = Guard(None if token is None else token.get_secret_value())
+    return Edge(app, guard=guard, metrics=house.metrics)

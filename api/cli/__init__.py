@@ -1,0 +1,95 @@
+"""The command `cairn`. Each command translates its arguments, calls the room that does the work, and prints.
+
+Belongs here: the list of commands, and how any of them ends: exit codes, one-line errors, signals.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Final, NoReturn
+
+import psycopg
+import typer
+from eventsourcing.persistence import PersistenceError
+from psycopg_pool import PoolTimeout
+
+from adapters.intake import IntakeClosed, IntakeFull, QuarantineUnknown
+from adapters.postgres.connections import SchemaNameError
+from adapters.postgres.embedded_errors import EmbeddedServerError
+from adapters.postgres.migrate import MigrationError
+from api.cli import asking, feeding, serving
+from api.cursors import CursorRefused
+from api.freshness import NotYetProjected
+from api.parameters import ParameterRefused
+from api.quarantining import MappingUnknown
+from api.reading import GenerationGone
+from api.settings import SettingsRefused
+from projections.deals import DealUnknown
+from projections.generations import NoGeneration
+from projections.reports import ReportRefused
+
+app: Final = typer.Typer(
+    name="cairn",
+    help="An event-sourced ledger of business milestones.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+serving.add_to(app)
+feeding.add_to(app)
+asking.add_to(app)
+
+#: What people can do something about: the message is enough.
+_FORESEEN: Final = (
+    SettingsRefused, SchemaNameError, EmbeddedServerError, MigrationError, ParameterRefused, ReportRefused,
+    CursorRefused, GenerationGone, DealUnknown, NoGeneration, NotYetProjected, QuarantineUnknown,
+    MappingUnknown, IntakeFull, IntakeClosed, FileNotFoundError, PermissionError, NotADirectoryError,
+    serving.AddressTaken, feeding.SourceUnknown, feeding.InstanceRefused,
+)  # fmt: skip
+_DATABASE: Final = (psycopg.Error, PoolTimeout, PersistenceError)
+
+
+class Ended(SystemExit):
+    """The process was asked to end; what is open is closed on the way out."""
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    # asked a second time, it is ending already
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Ended(128 + number)
+
+
+def _say(message: str) -> None:
+    print(f"cairn: {message}", file=sys.stderr)
+
+
+def run_to_end(work: Callable[[], object]) -> None:
+    """Do something the way commands do: what is foreseen ends in one line, not in a trace."""
+    if hasattr(signal, "SIGTERM"):
+        signal.signal(signal.SIGTERM, _end)
+    try:
+        work()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # the reader of our output has gone; nothing may be written at exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except _FORESEEN as error:
+        allowed = getattr(error, "allowed", ())
+        _say(f"{error} (one of {', '.join(allowed)})" if allowed else str(error))
+        sys.exit(1)
+    except _DATABASE as error:
+        first = str(error).strip().partition("\n")[0]
+        _say(f"the database can't be used: {first or type(error).__name__}")
+        sys.exit(1)
+
+
+def main() -> None:
+    """Run a command. Exit codes: 0 done, 1 refused or unhealthy, 2 wrong usage, 130 and 143 by signal."""
+    run_to_end(app)

@@ -1,0 +1,271 @@
+"""cairn report, deal, status, rebuild, schema: the way out from the command line.
+
+These read the database themselves. Where no projector runs, they bring the reports up to the log first.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from psycopg import Connection
+from rich.console import Console
+from rich.table import Table
+
+from adapters.postgres.connections import conninfo_for
+from api import dossiers, health, reading, reporting
+from api.cli.options import DatabaseOption, DataOption
+from api.cli.serving import check_migrations, prepare
+from api.cli.tables import show
+from api.freshness import NotYetProjected
+from api.house import connection_to, database
+from api.parameters import KNOWN, Question, Values, question
+from api.schema import milestone_schema
+from api.settings import Settings, load
+from projections.measures import VIEWS
+from projections.projector import Projector
+from projections.rebuild import rebuild as rebuild_generation
+
+
+def add_to(app: typer.Typer) -> None:
+    """Make the commands known."""
+    app.command("report")(report)
+    app.command("deal")(deal)
+    app.command("status")(status)
+    app.command("rebuild")(rebuild)
+    app.command("schema")(schema)
+
+
+@contextmanager
+def _opened(settings: Settings, *, caught_up: bool) -> Iterator[tuple[str, Connection[Any]]]:
+    prepare(settings)
+    with database(settings) as url:
+        check_migrations(settings, url)
+        with connection_to(url, settings.tenant, "cli") as connection:
+            if caught_up:
+                # safe beside a live projector: batches take turns by the generation's lock
+                Projector(settings.tenant).catch_up(connection)
+            yield url, connection
+
+
+_At = Annotated[str | None, typer.Option("--at", help="Day of balances (default: today).")]
+_KnownAt = Annotated[
+    str | None, typer.Option("--known-at", help="Only what was recorded by then (RFC 3339).")
+]
+_KnownPosition = Annotated[
+    int | None, typer.Option("--known-position", help="Only what was recorded up to this position.")
+]
+
+
+def report(
+    view: Annotated[str, typer.Argument(help=f"One of {', '.join(VIEWS)}.")],
+    at: _At = None,
+    from_: Annotated[str | None, typer.Option("--from", help="First day of turnovers.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="Last day of turnovers.")] = None,
+    known_at: _KnownAt = None,
+    known_position: _KnownPosition = None,
+    basis: Annotated[str | None, typer.Option("--basis", help="restated")] = None,
+    by: Annotated[list[str] | None, typer.Option("--by", help="Group by; repeat, or use commas.")] = None,
+    deal: Annotated[str | None, typer.Option("--deal", help="Only this deal, by its public name.")] = None,
+    product: Annotated[str | None, typer.Option("--product", help="Only this product.")] = None,
+    customer: Annotated[str | None, typer.Option("--customer", help="Only this customer.")] = None,
+    segment: Annotated[str | None, typer.Option("--segment", help="Only this segment.")] = None,
+    territory: Annotated[str | None, typer.Option("--territory", help="Only this territory.")] = None,
+    owner: Annotated[str | None, typer.Option("--owner", help="Only this owner.")] = None,
+    entity: Annotated[str | None, typer.Option("--entity", help="Only this entity.")] = None,
+    channel: Annotated[str | None, typer.Option("--channel", help="Only this channel.")] = None,
+    class_: Annotated[str | None, typer.Option("--class", help="Only this class.")] = None,
+    currency: Annotated[str | None, typer.Option("--currency", help="Only this currency.")] = None,
+    rate: Annotated[str | None, typer.Option("--rate", help="Convert to --currency at these rates.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", help="Rows at most.")] = None,
+    cursor: Annotated[str | None, typer.Option("--cursor", help="`next` of the page before.")] = None,
+    at_least: Annotated[
+        int | None, typer.Option("--at-least", help="Only if the reports have this position.")
+    ] = None,
+    format_: Annotated[str, typer.Option("--format", help="table, json or csv.")] = "table",
+    data: DataOption = None,
+    database_url: DatabaseOption = None,
+) -> None:
+    """A report, as of a date, as known at a moment."""
+    given = {
+        "at": at, "from": from_, "to": to, "known_at": known_at, "known_position": known_position,
+        "basis": basis, "deal": deal, "product": product, "customer": customer, "segment": segment,
+        "territory": territory, "owner": owner, "entity": entity, "channel": channel, "class": class_,
+        "currency": currency, "rate": rate, "limit": limit, "cursor": cursor, "at_least": at_least,
+    }  # fmt: skip
+    sent = [(name, str(value)) for name, value in given.items() if value is not None]
+    sent += [("by", word) for word in by or ()]
+    if format_ not in ("table", "json", "csv"):
+        raise typer.BadParameter("one of table, json, csv", param_hint="--format")
+    asked = question(view, sent, datetime.now(UTC).date())
+    with _opened(load(folder=data, database_url=database_url, log="warning"), caught_up=True) as (
+        _,
+        connection,
+    ):
+        position = reading.generation(connection, None).position
+        if asked.at_least is not None and position < asked.at_least:
+            # everything that is recorded has been projected by now: there is nothing to wait for
+            raise NotYetProjected(f"the log ends at {position}, and {asked.at_least} was asked for")
+        answer = reporting.report(connection, asked)
+    if format_ == "json":
+        print(json.dumps(answer))
+    elif format_ == "csv":
+        sys.stdout.write(reporting.as_csv(asked, answer).replace("\r\n", "\n"))
+    else:
+        show(table_of(asked, answer))
+        if answer["next"] is not None:
+            print(f"more rows: --cursor {answer['next']}")
+
+
+def table_of(asked: Question, answer: dict[str, Any]) -> Table:
+    """A report's answer for people; the totals stand below the rows."""
+    span = (
+        f"at {answer['at']}"
+        if "at" in answer
+        else f"from {answer['from'] or 'the beginning'} to {answer['to']}"
+    )
+    known = answer["known"]
+    title = f"{answer['view']} {span}, as known at position {known['position']:,}"
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1))
+    names = reporting.columns(asked)
+    measures = VIEWS[asked.view].measures
+    for name in names:
+        table.add_column(
+            name, justify="right" if name in measures else "left", no_wrap=name in measures, overflow="fold"
+        )
+    for row in answer["rows"]:
+        table.add_row(*(row[name] or "-" for name in names))
+    if asked.by and answer["totals"]:
+        table.add_section()
+        for row in answer["totals"]:
+            told = {**row, names[0]: row["currency"] if names[0] == "currency" else "total"}
+            table.add_row(*(told.get(name, "") for name in names), style="bold")
+    return table
+
+
+def deal(
+    key: Annotated[str, typer.Argument(help="Any key of the deal, e.g. erp/netsuite/acme:order:SO-1001.")],
+    at: _At = None,
+    known_at: _KnownAt = None,
+    known_position: _KnownPosition = None,
+    data: DataOption = None,
+    database_url: DatabaseOption = None,
+    *,
+    timeline: Annotated[bool, typer.Option("--timeline", help="Its milestones in business order.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """A deal: its keys, dimensions and balances, or its milestones."""
+    given = {"at": at, "known_at": known_at, "known_position": known_position}
+    sent = [(name, str(value)) for name, value in given.items() if value is not None]
+    values = Values(sent, {"at": KNOWN["known_at"], **KNOWN})
+    known, day = values.known(), values.day("at") or datetime.now(UTC).date()
+    with _opened(load(folder=data, database_url=database_url, log="warning"), caught_up=True) as (
+        _,
+        connection,
+    ):
+        found = (
+            dossiers.timeline(connection, key, known)
+            if timeline
+            else dossiers.deal(connection, key, known, day)
+        )
+    if json_:
+        print(json.dumps(found))
+    elif timeline:
+        _show_timeline(found)
+    else:
+        _show_deal(found)
+
+
+def _show_deal(found: dict[str, Any]) -> None:
+    out = Console(highlight=False)
+    out.print(f"[bold]{found['deal']}[/bold], as known at position {found['known']['position']:,}")
+    for key in found["keys"][1:]:
+        out.print(f"  {key}")
+    if found["dimensions"]:
+        out.print(", ".join(f"{name} {value}" for name, value in found["dimensions"].items()))
+    table = Table(title=f"balances on {found['at']}", title_justify="left", box=None)
+    table.add_column("account")
+    table.add_column("currency")
+    table.add_column("balance", justify="right")
+    for currency, held in found["balances"].items():
+        for account, amount in held.items():
+            table.add_row(account, currency, amount)
+    show(table)
+    for finding in found["findings"]:
+        out.print(f"{finding['code']}: milestone {finding['fact']}")
+
+
+def _show_timeline(found: dict[str, Any]) -> None:
+    table = Table(box=None)
+    for column in ("effective", "type", "source", "subject", "recorded", "position"):
+        table.add_column(column, overflow="fold")
+    for one in found["milestones"]:
+        table.add_row(
+            one["effective_on"], one["type"], one["source"], one["subject"], one["recorded_at"][:19],
+            str(one["position"]),
+        )  # fmt: skip
+    show(table)
+
+
+def status(
+    data: DataOption = None,
+    database_url: DatabaseOption = None,
+    *,
+    json_: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """How the ledger is. Exit code 0 where it is healthy, 1 where the reports have fallen behind."""
+    with _opened(load(folder=data, database_url=database_url, log="warning"), caught_up=False) as (
+        _,
+        connection,
+    ):
+        found = health.status(connection, load().tenant)
+    if json_:
+        print(json.dumps(found))
+    else:
+        reports = found["projection"]
+        print(
+            f"log: {found['log']['position']:,} milestones, the last at {found['log']['recorded_at'] or '-'}"
+        )
+        if reports["generation"] is None:
+            print("reports: nothing has been projected yet; is `cairn project` or `cairn serve` running?")
+        else:
+            print(
+                f"reports: generation {reports['generation']} at position {reports['position']:,}, "
+                f"{reports['behind']:,} behind ({reports['lag_seconds']:.1f} s)"
+            )
+        print(f"quarantine: {found['quarantine']['open']:,} open; conflicts: {found['conflicts']:,}")
+    if not found["ok"]:
+        raise typer.Exit(1)
+
+
+def rebuild(
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Processes that fold.")] = 2,
+    data: DataOption = None,
+    database_url: DatabaseOption = None,
+) -> None:
+    """Build all reports anew from the log, beside those that are read, and swap them in at once."""
+    settings = load(folder=data, database_url=database_url, log="warning")
+    out = Console(stderr=True, highlight=False)
+    with _opened(settings, caught_up=False) as (url, _):
+        conninfo = conninfo_for(url, settings.tenant, application_name="cairn rebuild")
+        with out.status("bulk") as shown:
+            found = rebuild_generation(
+                conninfo,
+                settings.tenant,
+                workers=workers,
+                report=lambda stage, done: shown.update(f"{stage.replace('_', ' ')}: {done:,} milestones"),
+            )
+    print(
+        f"generation {found.generation} is live: {found.milestones:,} milestones, "
+        f"{found.postings:,} postings, {found.caught_up:,} caught up"
+    )
+
+
+def schema() -> None:
+    """The JSON Schema of all milestones."""
+    print(json.dumps(milestone_schema(), indent=2))

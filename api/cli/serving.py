@@ -1,0 +1,179 @@
+"""cairn serve, api, project, migrate: the processes that stay."""
+
+from __future__ import annotations
+
+import gc
+import socket
+import sys
+import threading
+from contextlib import ExitStack
+from typing import Final
+
+import psycopg
+import typer
+import uvicorn
+
+from adapters import faults
+from adapters.postgres.migrate import migrate as run_migrations
+from api import health, logs, projecting
+from api.app import build_app
+from api.cli.options import DatabaseOption, DataOption, HostOption, PortOption
+from api.house import House, connection_to, database
+from api.settings import Settings, SettingsRefused, load
+
+_GRACE_SECONDS: Final = 15
+#: How long one thread may keep the interpreter while another wants it. The writer's thread waits for the
+#: database most of the time; let in at once, it answers a group of events sooner than with the usual 5 ms.
+SWITCH_SECONDS: Final = 0.0005
+#: Objects between looks for garbage cycles: a request leaves few, and looking costs every request.
+GARBAGE: Final = 20_000
+
+
+class AddressTaken(OSError):
+    """The address that the API should listen on can't be had."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Make the commands known."""
+    app.command("serve")(serve)
+    app.command("api")(api)
+    app.command("project")(project)
+    app.command("migrate")(migrate)
+
+
+def serve(
+    port: PortOption = None,
+    host: HostOption = None,
+    data: DataOption = None,
+    database_url: DatabaseOption = None,
+) -> None:
+    """All in one process: database (embedded unless told otherwise), migrations, API and projector."""
+    settings = load(port=port, host=host, folder=data, database_url=database_url)
+    _listen(settings, projects=True)
+
+
+def api(
+    port: PortOption = None,
+    host: HostOption = None,
+    data: DataOption = None,
+    database_url: DatabaseOption = None,
+) -> None:
+    """The API alone; `cairn migrate` comes before it, `cairn project` beside it."""
+    settings = load(port=port, host=host, folder=data, database_url=database_url)
+    _listen(settings, projects=False)
+
+
+def project(data: DataOption = None, database_url: DatabaseOption = None) -> None:
+    """The projector alone: keeps the reports up with the log until it is stopped."""
+    settings = load(folder=data, database_url=database_url)
+    prepare(settings)
+    stop = threading.Event()
+    with database(settings) as url:
+        check_migrations(settings, url)
+        print(f"projecting schema {settings.tenant}; Ctrl-C ends it", flush=True)
+        thread = threading.Thread(target=projecting.run, args=(url, settings.tenant, stop), daemon=True)
+        thread.start()
+        try:
+            while thread.is_alive():
+                thread.join(1.0)
+        finally:
+            stop.set()
+            thread.join(30)
+
+
+def migrate(data: DataOption = None, database_url: DatabaseOption = None) -> None:
+    """Make the schema and its role, and run the migrations that have not run."""
+    settings = load(folder=data, database_url=database_url)
+    with database(settings) as url:
+        run = run_migrations(url, settings.tenant)
+    print(f"schema {settings.tenant}: " + (", ".join(run) if run else "up to date"))
+
+
+def prepare(settings: Settings) -> None:
+    """Set up the logs of this process, and what tests have armed. Raises SettingsRefused."""
+    logs.set_up(settings.log)
+    if settings.crash_at is not None:
+        label, _, nth = settings.crash_at.partition(":")
+        try:
+            faults.arm(label, int(nth or 1))
+        except ValueError as error:
+            raise SettingsRefused(f"CAIRN_CRASH_AT: {error}") from None
+
+
+def check_migrations(settings: Settings, url: str) -> None:
+    """Raises SettingsRefused where `cairn migrate` has not been run. On our own database it is run here."""
+    if settings.database_url is None:
+        run_migrations(url, settings.tenant)
+        return
+    with psycopg.connect(url, autocommit=True, application_name="cairn check") as connection:
+        # as the login role: before the migrations there is no other
+        found = connection.execute("SELECT to_regclass(%s)", (f"{settings.tenant}.migration",)).fetchone()
+    if found == (None,):
+        raise SettingsRefused(f"there is no ledger in schema {settings.tenant} yet: run cairn migrate")
+    with connection_to(url, settings.tenant, "check") as connection:
+        if missing := health.missing_migrations(connection):
+            raise SettingsRefused(
+                f"{missing} migrations are missing in schema {settings.tenant}: run cairn migrate"
+            )
+
+
+def bound_to(host: str, port: int) -> socket.socket:
+    """A listening socket, had before anything is started that would have to be stopped again.
+
+    Raises AddressTaken.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise AddressTaken(
+            f"can't listen on {host}:{port} ({error.strerror}): choose another --port, or 0 for any"
+        ) from None
+
+
+def _listen(settings: Settings, *, projects: bool) -> None:
+    settings.check_access()
+    with bound_to(settings.host, settings.port) as bound:
+        listen(settings, bound, projects=projects)
+
+
+def listen(settings: Settings, bound: socket.socket, *, projects: bool) -> None:
+    """Serve on a socket until a signal comes; with a projector beside it where `projects`."""
+    settings.check_access()
+    prepare(settings)
+    with ExitStack() as open_:
+        url = open_.enter_context(database(settings))
+        if projects:
+            run_migrations(url, settings.tenant)
+        else:
+            check_migrations(settings, url)
+        house = open_.enter_context(House(settings, url))
+        if projects:
+            open_.enter_context(projecting.projecting(url, settings.tenant, settings.log))
+        config = uvicorn.Config(
+            build_app(house),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+            proxy_headers=False,
+        )
+        # what is there at start stays: no need to look through it for garbage again and again
+        sys.setswitchinterval(SWITCH_SECONDS)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GARBAGE, 20, 50)
+        _announce(settings, bound.getsockname()[1])
+        uvicorn.Server(config).run(sockets=[bound])
+
+
+def _announce(settings: Settings, port: int) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    access = (
+        "no token is asked for: only this machine can reach it"
+        if settings.token is None
+        else "callers send Authorization: Bearer <CAIRN_TOKEN>"
+    )
+    print(f"cairn listens on http://{host}:{port} ({access}); Ctrl-C ends it", flush=True)

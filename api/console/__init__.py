@@ -1,0 +1,55 @@
+"""The console: one page that shows the reports, and how to get from a number to its source. Static files.
+
+Belongs here: serving the files. What they show they ask of the same routes as everybody else.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter, HTTPException, Request, Response
+
+router: Final = APIRouter(include_in_schema=False)
+
+_FOLDER: Final = Path(__file__).parent
+_MEDIA: Final = {
+    "index.html": "text/html; charset=utf-8",
+    "console.css": "text/css; charset=utf-8",
+    "ask.js": "text/javascript; charset=utf-8",
+    "console.js": "text/javascript; charset=utf-8",
+    "cairn.svg": "image/svg+xml",
+}
+#: Scripts and styles come from these files alone, and nobody may frame the page.
+_POLICY: Final = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+
+
+@cache
+def _read(name: str) -> bytes:
+    return (_FOLDER / name).read_bytes()
+
+
+def _answer(name: str) -> Response:
+    headers = {
+        "Content-Security-Policy": _POLICY,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-cache",
+    }
+    return Response(_read(name), 200, headers, _MEDIA[name])
+
+
+@router.get("/")
+async def get_page() -> Response:
+    """The page."""
+    return _answer("index.html")
+
+
+@router.get("/console/{name}")
+async def get_file(request: Request) -> Response:
+    """What belongs to the page."""
+    name = request.path_params["name"]
+    if name not in _MEDIA:
+        raise HTTPException(404)
+    return _answer(name)

@@ -1,0 +1,63 @@
+"""A deal as people read it: the deal, its timeline, each with links. For HTTP and the command line alike."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+from urllib.parse import quote
+
+from psycopg import Connection
+
+from api import reading
+from api.parameters import Known
+from api.rendering import event_of
+from api.reporting import one_moment
+from domain.instants import format_day
+from projections import deals
+from projections.facts import Fact
+
+
+def deal(connection: Connection[Any], key: str, known: Known, at: date) -> dict[str, Any]:
+    """Keys, dimensions, balances and findings of a deal. Raises DealUnknown, NoGeneration."""
+    with one_moment(connection):
+        live = reading.generation(connection, None)
+        position = reading.known_position(connection, known, live)
+        found = deals.deal(connection, key, live.id, position, at)
+        return {
+            **found,
+            "known": {"position": position, "time": reading.recorded_at(connection, position)},
+            "generation": live.id,
+            "timeline": f"/v1/deals/{quote(found['deal'], safe='/:')}/timeline",
+        }
+
+
+def timeline(connection: Connection[Any], key: str, known: Known) -> dict[str, Any]:
+    """A deal's milestones in business order. Raises DealUnknown, NoGeneration."""
+    with one_moment(connection):
+        live = reading.generation(connection, None)
+        position = reading.known_position(connection, known, live)
+        facts = deals.timeline(connection, key, position)
+        times = reading.times_of(connection, [fact.position for fact in facts])
+        return {
+            "key": key,
+            "known": {"position": position, "time": reading.recorded_at(connection, position)},
+            "milestones": [_entry(fact, times[fact.position]) for fact in facts],
+        }
+
+
+def _entry(fact: Fact, recorded_at: str) -> dict[str, Any]:
+    event = event_of(fact.milestone)
+    return {
+        "position": fact.position,
+        "recorded_at": recorded_at,
+        "effective_on": format_day(fact.milestone.effective),
+        "type": fact.milestone.name,
+        "source": fact.milestone.source,
+        "subject": fact.milestone.subject,
+        "time": fact.milestone.time,
+        "data": event["data"],
+        "links": {
+            "milestone": f"/v1/milestones/{fact.position}",
+            "payload": f"/v1/milestones/{fact.position}/payload",
+        },
+    }

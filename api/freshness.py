@@ -1,0 +1,102 @@
+"""How far the reports have come: one thread that listens to the projector, and callers who wait for it.
+
+Belongs here: `at_least`, so that whoever wrote can read what they wrote. Does not belong here: projecting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+import psycopg
+from psycopg import Connection, sql
+
+from projections import generations
+from projections.projector import projected_channel
+
+_log: Final = logging.getLogger("cairn.api")
+_POLL_SECONDS: Final = 0.5
+
+
+class NotYetProjected(TimeoutError):
+    """The reports have not come as far as the caller wants to see."""
+
+
+class Freshness:
+    """Follows the live generation. position: the last one that it has taken in, as heard last."""
+
+    def __init__(self, connect: Callable[[], Connection[Any]], schema: str) -> None:
+        self.position = 0
+        self.generation = 0
+        self._connect = connect
+        self._channel = projected_channel(schema)
+        self._lock = threading.Lock()
+        self._waiting: list[tuple[int, asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="freshness", daemon=True)
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop following; whoever waits is told that it took too long."""
+        self._stop.set()
+        self._thread.join(timeout=10)
+
+    async def wait(self, position: int, timeout: float) -> None:  # noqa: ASYNC109 - the caller's own parameter
+        """Return once reports have taken in `position`. Raises NotYetProjected after `timeout` seconds."""
+        if self.position >= position:
+            return
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        entry = (position, loop, future)
+        with self._lock:
+            self._waiting.append(entry)
+        self._tell()
+        try:
+            await asyncio.wait_for(future, timeout)
+        except TimeoutError:
+            raise NotYetProjected(
+                f"position {position} was not projected within {timeout:g} s: the reports stand at "
+                f"{self.position}; try again, or look at /readyz"
+            ) from None
+        finally:
+            with self._lock:
+                if entry in self._waiting:
+                    self._waiting.remove(entry)
+
+    def _follow(self) -> None:
+        while not self._stop.is_set():
+            try:
+                with self._connect() as connection:
+                    connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._channel)))
+                    self._listen(connection)
+            except (psycopg.Error, OSError) as error:
+                if not self._stop.is_set():
+                    _log.warning("can't follow the projector (%s); trying again", type(error).__name__)
+                    self._stop.wait(1.0)
+
+    def _listen(self, connection: Connection[Any]) -> None:
+        while not self._stop.is_set():
+            live = generations.live(connection)
+            if live is not None:
+                self.position, self.generation = live.position, live.id
+                self._tell()
+            for _ in connection.notifies(timeout=_POLL_SECONDS, stop_after=1):
+                pass
+
+    def _tell(self) -> None:
+        with self._lock:
+            reached = [entry for entry in self._waiting if entry[0] <= self.position]
+            self._waiting = [entry for entry in self._waiting if entry[0] > self.position]
+        for _, loop, future in reached:
+            loop.call_soon_threadsafe(_settle, future)
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

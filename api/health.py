@@ -1,0 +1,73 @@
+"""How a ledger is: what is there, how far the reports have come, what waits. For HTTP and the command line.
+
+Belongs here: findings as values. Does not belong here: what follows from them (routes, exit codes).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import psycopg
+from psycopg import Connection
+
+from adapters.postgres import reading as log
+from adapters.postgres.migrate import migrations
+from api.reading import text_of
+from projections import generations
+from projections.generations import CODE_VERSION
+
+#: Seconds that the oldest milestone may wait for the reports before the projector counts as fallen behind.
+MOST_LAG_SECONDS: Final = 60.0
+
+
+def missing_migrations(connection: Connection[Any]) -> int:
+    """How many of this version's migrations have not run in the schema."""
+    known = len(migrations())
+    try:
+        row = connection.execute("SELECT count(*) FROM migration").fetchone()
+    except psycopg.errors.UndefinedTable:
+        return known
+    return max(0, known - int(row[0] if row else 0))
+
+
+def projection(connection: Connection[Any], now: datetime) -> dict[str, Any]:
+    """How far the reports are behind the log, in milestones, and in seconds of the oldest that waits."""
+    head = log.head(connection)
+    live = generations.live(connection)
+    position = 0 if live is None else live.position
+    waiting = log.commits_after(connection, position, 1)
+    lag = max(0.0, (now - waiting[0].recorded_at).total_seconds()) if waiting else 0.0
+    return {
+        "generation": None if live is None else live.id,
+        "position": position,
+        "behind": max(0, head - position),
+        "lag_seconds": round(lag, 3),
+        "ok": live is not None and lag <= MOST_LAG_SECONDS,
+    }
+
+
+def status(connection: Connection[Any], schema: str) -> dict[str, Any]:
+    """Everything at a glance."""
+    head = log.head(connection)
+    commit = log.commit_of(connection, head) if head else None
+    waiting, conflicts = log.counts(connection)
+    found = projection(connection, datetime.now(UTC))
+    return {
+        "version": CODE_VERSION,
+        "schema": schema,
+        "ok": bool(found["ok"]),
+        "log": {"position": head, "recorded_at": None if commit is None else text_of(commit.recorded_at)},
+        "projection": found,
+        "quarantine": {"open": waiting},
+        "conflicts": conflicts,
+    }
+
+
+def readiness(connection: Connection[Any]) -> dict[str, Any]:
+    """Whether requests can be served: each check by name. A projector that lags does not stop events."""
+    missing = missing_migrations(connection)
+    if missing:
+        return {"ready": False, "database": "ok", "migrations": f"{missing} missing: run cairn migrate"}
+    found = projection(connection, datetime.now(UTC))
+    return {"ready": True, "database": "ok", "migrations": "ok", "projection": found}

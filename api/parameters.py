@@ -1,0 +1,291 @@
+"""Query parameters: which there are, what each may hold, and the question that they make up.
+
+Belongs here: names, descriptions, parsing, and the refusal that names what is allowed. Used for HTTP, the
+published OpenAPI and the command line alike. Does not belong here: answering (api/reporting.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any, Final, NamedTuple
+
+from domain.instants import parse_day, parse_instant, to_date
+from projections.reports import FILTERS, GROUPS
+
+MAX_LIMIT: Final = 10_000
+DEFAULT_LIMIT: Final = 1_000
+DEFAULT_TIMEOUT: Final = 10.0
+MAX_TIMEOUT: Final = 60.0
+_LARGEST: Final = 2**62
+
+
+class ParameterRefused(ValueError):
+    """A parameter is unknown or can't hold that; `allowed` lists what could stand there."""
+
+    def __init__(self, message: str, allowed: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.allowed = tuple(allowed)
+
+
+class Parameter(NamedTuple):
+    """One query parameter: what it says, its JSON Schema, whether it may stand more than once."""
+
+    says: str
+    schema: dict[str, Any]
+    repeats: bool = False
+
+
+_TEXT: Final[dict[str, Any]] = {"type": "string"}
+_DAY: Final[dict[str, Any]] = {"type": "string", "format": "date"}
+_COUNT: Final[dict[str, Any]] = {"type": "integer", "minimum": 0}
+
+KNOWN: Final = {
+    "known_at": Parameter(
+        "Only what had been recorded by then (RFC 3339 with an offset).",
+        {"type": "string", "format": "date-time"},
+    ),
+    "known_position": Parameter("Only what had been recorded up to this position of the log.", _COUNT),
+}
+WAITING: Final = {
+    "at_least": Parameter("Wait until the reports have taken in this position of the log.", _COUNT),
+    "timeout": Parameter(
+        f"Seconds to wait for that; default {DEFAULT_TIMEOUT:g}.",
+        {"type": "number", "minimum": 0, "maximum": MAX_TIMEOUT},
+    ),
+}
+PAGING: Final = {
+    "limit": Parameter(
+        f"Rows a page; default {DEFAULT_LIMIT}.", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}
+    ),
+    "cursor": Parameter("`next` of the page before; every other parameter stays the same.", _TEXT),
+}
+_SPAN: Final = {
+    "at": Parameter("The day of balances; turnovers count since the beginning. Default: today (UTC).", _DAY),
+    "from": Parameter("First day of turnovers.", _DAY),
+    "to": Parameter("Last day of turnovers, and the day of balances. Default: today (UTC).", _DAY),
+}
+_DIMENSIONS: Final = {
+    name: Parameter(f"Only this {name}; empty for those that have none.", _TEXT)
+    for name in FILTERS
+    if name != "currency"
+}
+_CURRENCY: Final = {
+    "currency": Parameter("Only amounts in this currency. With `rate`: convert to it.", _TEXT),
+    "rate": Parameter("The rates to convert at: `transaction`, `closing` or `constant:DATE`.", _TEXT),
+}
+_BASIS: Final = {
+    "basis": Parameter(
+        "`restated`: late facts count in the period that they belong to.",
+        {"enum": ["restated", "as_reported"]},
+    )
+}
+REPORT: Final[dict[str, Parameter]] = {
+    **_SPAN,
+    **KNOWN,
+    **_BASIS,
+    "by": Parameter(
+        "What to group by; several with commas, or repeated.",
+        {"type": "array", "items": {"enum": list(GROUPS)}},
+        repeats=True,
+    ),
+    **_DIMENSIONS,
+    **_CURRENCY,
+    **PAGING,
+    **WAITING,
+    "format": Parameter("`json` or `csv`; default: as `Accept` says.", {"enum": ["json", "csv"]}),
+}
+EXPLAIN: Final[dict[str, Parameter]] = {
+    **_SPAN,
+    **KNOWN,
+    **_BASIS,
+    "generation": Parameter("The generation that the row was given from.", _COUNT),
+    **_DIMENSIONS,
+    **_CURRENCY,
+    **PAGING,
+}
+
+
+class Known(NamedTuple):
+    """What is to count as known: up to a position, or by a moment (microseconds since 1970 UTC), or all."""
+
+    position: int | None = None
+    instant: int | None = None
+
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing is left out."""
+        return self.position is None and self.instant is None
+
+
+class Question(NamedTuple):
+    """A report asked for. start: None since the beginning. is_at: whether it was asked with `at`."""
+
+    view: str
+    start: date | None
+    end: date
+    is_at: bool
+    known: Known = Known()
+    by: tuple[str, ...] = ()
+    filters: dict[str, str] = {}  # noqa: RUF012 - never changed
+    limit: int = DEFAULT_LIMIT
+    cursor: str | None = None
+    at_least: int | None = None
+    timeout: float = DEFAULT_TIMEOUT
+    format: str | None = None
+    generation: int | None = None
+
+    def identity(self) -> list[object]:
+        """What must be the same from one page to the next."""
+        return [
+            self.view,
+            self.start,
+            self.end,
+            self.known,
+            self.by,
+            sorted(self.filters.items()),
+            self.limit,
+        ]
+
+
+def taken(sent: Iterable[tuple[str, str]], allowed: Mapping[str, Parameter]) -> dict[str, list[str]]:
+    """The values by name. Raises ParameterRefused for a name that is not allowed, or that stands twice."""
+    values: dict[str, list[str]] = {}
+    for name, value in sent:
+        parameter = allowed.get(name)
+        if parameter is None:
+            raise ParameterRefused(f"there is no parameter {name[:80]!r} here", allowed)
+        if name in values and not parameter.repeats:
+            raise ParameterRefused(f"{name} may stand once only")
+        if "\0" in value or len(value) > 4_000:
+            raise ParameterRefused(f"{name} holds a NUL or is longer than 4,000 characters")
+        values.setdefault(name, []).append(value)
+    return values
+
+
+class Values:
+    """The parameters of one request, read one by one."""
+
+    def __init__(self, sent: Iterable[tuple[str, str]], allowed: Mapping[str, Parameter]) -> None:
+        self._values = taken(sent, allowed)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def text(self, name: str) -> str | None:
+        """The value as it is, or None where it is not given."""
+        found = self._values.get(name)
+        return found[0] if found else None
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """All values, commas taken as separators, each once, in order."""
+        given = [word.strip() for value in self._values.get(name, ()) for word in value.split(",")]
+        return tuple(dict.fromkeys(word for word in given if word))
+
+    def one_of(self, name: str, allowed: tuple[str, ...]) -> str | None:
+        """One of some words."""
+        found = self.text(name)
+        if found is not None and found not in allowed:
+            raise ParameterRefused(f"{name}={found[:80]} is not to be had", allowed)
+        return found
+
+    def day(self, name: str) -> date | None:
+        """A date `YYYY-MM-DD`."""
+        found = self.text(name)
+        if found is None:
+            return None
+        number = parse_day(found)
+        if number is None:
+            raise ParameterRefused(f"{name} must be a date of the form 2026-01-31")
+        day = to_date(number)
+        if not date(1900, 1, 1) <= day <= date(9000, 12, 31):
+            raise ParameterRefused(f"{name} must lie between 1900-01-01 and 9000-12-31")
+        return day
+
+    def whole(self, name: str, *, least: int = 0, most: int = _LARGEST) -> int | None:
+        """A whole number."""
+        found = self.text(name)
+        if found is None:
+            return None
+        if not (found.isascii() and found.isdigit() and len(found) < 20 and least <= int(found) <= most):
+            limits = f"from {least}" if most == _LARGEST else f"from {least} to {most}"
+            raise ParameterRefused(f"{name} must be a whole number {limits}")
+        return int(found)
+
+    def seconds(self, name: str, default: float) -> float:
+        """Seconds, with a fraction where wanted."""
+        found = self.text(name)
+        if found is None:
+            return default
+        try:
+            value = float(found)
+        except ValueError:
+            value = -1.0
+        if not 0 <= value <= MAX_TIMEOUT:
+            raise ParameterRefused(f"{name} must be a number of seconds from 0 to {MAX_TIMEOUT:g}")
+        return value
+
+    def known(self) -> Known:
+        """`known_at` or `known_position`."""
+        position, at = self.whole("known_position"), self.text("known_at")
+        if at is None:
+            return Known(position)
+        if position is not None:
+            raise ParameterRefused("give known_at or known_position, not both")
+        # a plus sign that was not encoded arrives as a blank
+        instant = parse_instant(at.replace(" ", "+") if " " in at and "T" in at.upper() else at)
+        if instant is None:
+            raise ParameterRefused(
+                "known_at must be an RFC 3339 time with an offset, e.g. 2026-01-31T09:30:00Z"
+            )
+        return Known(None, instant.microseconds)
+
+    def limit(self) -> int:
+        """Rows a page."""
+        return self.whole("limit", least=1, most=MAX_LIMIT) or DEFAULT_LIMIT
+
+
+def _span(values: Values, today: date) -> tuple[date | None, date, bool]:
+    at, first, last = values.day("at"), values.day("from"), values.day("to")
+    if first is None and last is None:
+        return None, at or today, True
+    if at is not None:
+        raise ParameterRefused("give at, or from and to, not both")
+    end = last or max(today, first or today)
+    if first is not None and first > end:
+        raise ParameterRefused("from lies after to")
+    return first, end, False
+
+
+def _filters(values: Values) -> dict[str, str]:
+    given = {name: values.text(name) for name in _DIMENSIONS}
+    filters = {name: value for name, value in given.items() if value is not None}
+    currency, rate = values.text("currency"), values.text("rate")
+    if rate is not None:
+        raise ParameterRefused("amounts can't be converted yet: leave `rate` out; `currency` alone filters")
+    if currency is not None:
+        filters["currency"] = currency
+    return filters
+
+
+def question(view: str, sent: Iterable[tuple[str, str]], today: date, *, explain: bool = False) -> Question:
+    """The report, or with `explain` the row of one, that parameters ask for. Raises ParameterRefused."""
+    values = Values(sent, EXPLAIN if explain else REPORT)
+    start, end, is_at = _span(values, today)
+    if values.one_of("basis", ("restated", "as_reported")) == "as_reported":
+        raise ParameterRefused("basis=as_reported is not available yet", ("restated",))
+    return Question(
+        view,
+        start,
+        end,
+        is_at,
+        values.known(),
+        values.words("by"),
+        _filters(values),
+        values.limit(),
+        values.text("cursor"),
+        values.whole("at_least"),
+        values.seconds("timeout", DEFAULT_TIMEOUT),
+        values.one_of("format", ("json", "csv")),
+        values.whole("generation"),
+    )

@@ -1,0 +1,166 @@
+"""What an answer was given from: the generation, the known position and its time; and single milestones.
+
+Belongs here: turning `known_at` and `known_position` into a position, instants into text. Does not belong
+here: SQL (adapters/postgres, projections).
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+from psycopg import Connection
+
+from adapters.postgres import reading as log
+from api.freshness import NotYetProjected
+from api.parameters import Known
+from api.rendering import event_of
+from domain.milestones import Milestone
+from domain.stored import CODEC
+from projections import generations
+from projections.generations import Generation, NoGeneration
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class MilestoneUnknown(LookupError):
+    """The log holds no milestone at that position, or did not by then."""
+
+
+class GenerationGone(LookupError):
+    """The generation that a link or cursor names is not there any more."""
+
+
+def text_of(moment: datetime) -> str:
+    """An instant as RFC 3339 in UTC with microseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def generation(connection: Connection[Any], wanted: int | None) -> Generation:
+    """A generation by number, or the live one. Raises GenerationGone, NoGeneration."""
+    live = generations.live(connection)
+    if live is None:
+        raise NoGeneration("nothing has been projected yet")
+    if wanted is None or wanted == live.id:
+        return live
+    row = connection.execute(
+        "SELECT id, position, rules FROM generation WHERE id = %s AND state = 'retired'", (wanted,)
+    ).fetchone()
+    if row is None:
+        raise GenerationGone(f"generation {wanted} is not there any more: ask the report again")
+    return Generation(*row)
+
+
+def log_position(connection: Connection[Any], known: Known) -> int:
+    """The last position of the log that counts: positions from 1, 0 before the first."""
+    if known.instant is not None:
+        return _position_at(connection, known.instant)
+    head = log.head(connection)
+    return head if known.position is None else min(known.position, head)
+
+
+def _position_at(connection: Connection[Any], instant: int) -> int:
+    latest, earliest = 253_402_300_799_000_000, -62_135_596_800_000_000  # what a datetime can hold
+    moment = _EPOCH + timedelta(microseconds=max(earliest, min(latest, instant)))
+    commit = log.commit_at(connection, moment)
+    return 0 if commit is None else commit.last
+
+
+def known_position(connection: Connection[Any], known: Known, found: Generation) -> int:
+    """The position up to which a generation's answer counts. Raises NotYetProjected where it lacks some."""
+    if known.is_all:
+        return found.position
+    wanted = log_position(connection, known)
+    if wanted > found.position:
+        raise NotYetProjected(f"the reports stand at {found.position} and {wanted} was asked for: try again")
+    return wanted
+
+
+def recorded_at(connection: Connection[Any], position: int) -> str | None:
+    """When a position was recorded; None for 0."""
+    commit = log.commit_of(connection, position) if position else None
+    return None if commit is None else text_of(commit.recorded_at)
+
+
+def times_of(connection: Connection[Any], positions: Iterable[int]) -> dict[int, str]:
+    """When each position was recorded."""
+    times: dict[int, str] = {}
+    commit: log.Commit | None = None
+    for position in sorted(set(positions)):
+        if commit is None or position > commit.last:
+            commit = log.commit_of(connection, position)
+            assert commit is not None, "every position has its commit"
+        times[position] = text_of(commit.recorded_at)
+    return times
+
+
+def _decode(row: log.LogRow) -> Milestone:
+    return CODEC.decode(row.topic, row.state)
+
+
+def feed(connection: Connection[Any], after: int, limit: int, known: Known) -> dict[str, Any]:
+    """Milestones after a position, in the order of recording."""
+    last = log_position(connection, known)
+    rows = log.milestones_after(connection, after, limit, last)
+    times = times_of(connection, [row.position for row in rows])
+    reached = rows[-1].position if rows else after
+    return {
+        "known": {"position": last, "time": recorded_at(connection, last)},
+        "milestones": [
+            {
+                "position": row.position,
+                "recorded_at": times[row.position],
+                "event": event_of(_decode(row)),
+                "links": {"milestone": f"/v1/milestones/{row.position}"},
+            }
+            for row in rows
+        ],
+        "last": reached,
+        "next": reached if reached < last else None,
+    }
+
+
+def milestone(connection: Connection[Any], position: int, known: Known) -> dict[str, Any]:
+    """A milestone with its source payload. Raises MilestoneUnknown."""
+    found = log.milestone(connection, position)
+    if found is None or position > log_position(connection, known):
+        raise MilestoneUnknown(f"the log holds no milestone at position {position}, or did not by then")
+    return {
+        "position": position,
+        "recorded_at": text_of(found.recorded_at),
+        "stream": found.row.stream,
+        "version": found.row.version,
+        "digest": found.digest.hex(),
+        "event": event_of(_decode(found.row)),
+        "payload": payload_of(found.payload),
+        "links": {"payload": f"/v1/milestones/{position}/payload"},
+    }
+
+
+def payload(connection: Connection[Any], position: int) -> bytes:
+    """The bytes that a milestone came in. Raises MilestoneUnknown."""
+    found = log.milestone(connection, position)
+    if found is None:
+        raise MilestoneUnknown(f"the log holds no milestone at position {position}")
+    return found.payload.body
+
+
+def payload_of(row: log.SourceRow) -> dict[str, Any]:
+    """Accepted bytes for people: as text where they are UTF-8, else as base64."""
+    told: dict[str, Any] = {
+        "inbox": row.id,
+        "source": row.source,
+        "received_at": text_of(row.received_at),
+        "digest": row.digest.hex(),
+        "bytes": len(row.body),
+        "content_type": row.content_type,
+        "headers": None if row.headers is None else msgspec.json.decode(row.headers),
+        "mapping": row.mapping,
+    }
+    try:
+        return told | {"text": row.body.decode()}
+    except UnicodeDecodeError:
+        return told | {"base64": base64.b64encode(row.body).decode()}

@@ -1,0 +1,141 @@
+"""GET /v1/reports/{view}, what explains its rows, and the laws that hold over all of them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from api import reading, reporting
+from api.answers import csv_answer, json_answer
+from api.parameters import EXPLAIN, KNOWN, REPORT, WAITING, Parameter, Question, Values, question
+from api.routes.common import documented, house_of, responses, sent, today
+from projections import laws
+from projections.measures import VIEWS
+
+router: Final = APIRouter(tags=["reports"])
+
+_VIEW: Final = {
+    "name": "view",
+    "in": "path",
+    "required": True,
+    "schema": {"enum": list(VIEWS)},
+    "description": "Which report.",
+}
+_LAWS: Final[dict[str, Parameter]] = {
+    "at": Parameter("The day on which the laws are checked. Default: today (UTC).", {"type": "string"}),
+    **KNOWN,
+    **WAITING,
+}
+_ROWS: Final = {
+    "type": "object",
+    "required": ["view", "known", "basis", "generation", "policies", "rows", "totals", "next"],
+    "properties": {
+        "view": {"type": "string"},
+        "at": {"type": "string", "format": "date"},
+        "from": {"type": ["string", "null"], "format": "date"},
+        "to": {"type": "string", "format": "date"},
+        "known": {
+            "type": "object",
+            "properties": {"position": {"type": "integer"}, "time": {"type": ["string", "null"]}},
+        },
+        "basis": {"type": "string"},
+        "generation": {"type": "integer"},
+        "policies": {"type": "array", "items": {"type": "string"}},
+        "rows": {
+            "type": "array",
+            "items": {"type": "object", "additionalProperties": {"type": ["string", "null"]}},
+        },
+        "totals": {"type": "array", "items": {"type": "object", "additionalProperties": {"type": "string"}}},
+        "next": {"type": ["string", "null"], "description": "The `cursor` of the next page."},
+    },
+}
+
+
+@router.get(
+    "/v1/reports/{view}",
+    summary="A report, as of a date, as known at a moment",
+    openapi_extra={
+        "parameters": [_VIEW, *documented(REPORT)],
+        "responses": responses(401, 404, 422, 503, schema=_ROWS, also=["text/csv"]),
+    },
+)
+async def get_report(request: Request) -> Response:
+    """Rows per currency and group, every amount a decimal string."""
+    house = house_of(request)
+    asked = question(request.path_params["view"], sent(request), today())
+    await house.until(asked.known, asked.at_least, asked.timeout)
+    answer = await run_in_threadpool(house.read, reporting.report, asked)
+    if _wants_csv(request, asked):
+        return csv_answer(reporting.as_csv(asked, answer), _around(request, answer))
+    return json_answer(answer)
+
+
+def _wants_csv(request: Request, asked: Question) -> bool:
+    if asked.format is not None:
+        return asked.format == "csv"
+    accepted = request.headers.get("accept", "")
+    csv, json = accepted.find("text/csv"), accepted.find("application/json")
+    return csv >= 0 and (json < 0 or csv < json)
+
+
+def _around(request: Request, answer: dict[str, Any]) -> dict[str, str]:
+    """What JSON says around the rows, as headers of a CSV."""
+    headers = {
+        "X-Known-Position": str(answer["known"]["position"]),
+        "X-Generation": str(answer["generation"]),
+        "Content-Disposition": f'inline; filename="{answer["view"]}.csv"',
+    }
+    if answer["next"] is not None:
+        others = [(name, value) for name, value in sent(request) if name != "cursor"]
+        headers["Link"] = (
+            f'<{request.url.path}?{urlencode([*others, ("cursor", answer["next"])])}>; rel="next"'
+        )
+    return headers
+
+
+@router.get(
+    "/v1/reports/{view}/explain",
+    summary="The postings that add up to a row of a report",
+    openapi_extra={
+        "parameters": [_VIEW, *documented(EXPLAIN)],
+        "responses": responses(401, 404, 410, 422, 503),
+    },
+)
+async def get_explanation(request: Request) -> Response:
+    """Reached by the `explain` link of a row; pinned to the generation and position of that row."""
+    house = house_of(request)
+    asked = question(request.path_params["view"], sent(request), today(), explain=True)
+    await house.until(asked.known, None, asked.timeout)
+    return json_answer(await run_in_threadpool(house.read, reporting.explained, asked))
+
+
+@router.get(
+    "/v1/laws",
+    summary="Whether the laws of the books hold",
+    openapi_extra={"parameters": documented(_LAWS), "responses": responses(401, 422, 503)},
+)
+async def get_laws(request: Request) -> Response:
+    """Every law with its wording, and every breach of one; none is the only good answer."""
+    house = house_of(request)
+    values = Values(sent(request), _LAWS)
+    at, known = values.day("at") or today(), values.known()
+    await house.until(known, values.whole("at_least"), values.seconds("timeout", 10.0))
+
+    def check(connection: Any) -> dict[str, Any]:
+        with reporting.one_moment(connection):
+            live = reading.generation(connection, None)
+            position = reading.known_position(connection, known, live)
+            breaches = laws.check(connection, live.id, at, position)
+            return {
+                "at": at.isoformat(),
+                "known": {"position": position, "time": reading.recorded_at(connection, position)},
+                "generation": live.id,
+                "hold": not breaches,
+                "laws": laws.LAWS,
+                "breaches": breaches,
+            }
+
+    return json_answer(await run_in_threadpool(house.read, check))
