@@ -15,7 +15,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import Connection
 
-from projections import generations, queries
+from projections import generations, moments, queries
 from projections.clusters import Clusters, Edge, LogRow, by_position, decode
 from projections.journal import Journal
 
@@ -78,6 +78,8 @@ class Projector:
                 if not rows:
                     return 0
                 self._take_in(connection, generation, rows)
+                moments.reach("before_projection_commit")
+            moments.reach("after_projection_commit")
         except BaseException:
             # Clusters, and what is known to belong together, may be ahead of what was committed.
             self._clusters = Clusters(self._read_streams)

@@ -17,7 +17,7 @@ import psycopg
 from psycopg import Connection, sql
 
 from domain.stored import CODEC
-from projections import generations, queries
+from projections import generations, moments, queries
 from projections.clusters import Clusters, Edge, Forest, LogRow, by_position
 from projections.facts import Fact, business_key
 from projections.journal import TABLES, Journal, copy_rows
@@ -66,10 +66,12 @@ def rebuild(conninfo: str, schema: str, *, workers: int = 2, report: Report = _s
             generation = generations.make(connection, "building").id
         if not generations.try_hold(connection, schema, generation):
             raise AssertionError("a new generation has no other writer")
+        moments.reach("before_bulk")
         report("bulk", 0)
         row = connection.execute("SELECT coalesce(max(position), 0) FROM log").fetchone()
         upto = int(row[0]) if row else 0
         milestones, postings = _bulk(conninfo, generation, upto, workers)
+        moments.reach("after_bulk")
         report("index", milestones)
         with connection.transaction():
             generations.index(connection, generation)
@@ -77,8 +79,10 @@ def rebuild(conninfo: str, schema: str, *, workers: int = 2, report: Report = _s
         report("catch_up", milestones)
         projector = Projector(schema, generation)
         caught_up = projector.catch_up(connection)
+        moments.reach("before_swap")
         report("swap", milestones + caught_up)
         caught_up += _swap(connection, schema, generation, projector)
+        moments.reach("after_swap")
         generations.clear_away(connection, schema)
         return Rebuilt(generation, milestones, postings, caught_up)
 
@@ -104,6 +108,7 @@ def _swap(connection: Connection[Any], schema: str, generation: int, projector: 
         while taken := projector.project(connection):
             caught_up += taken
         generations.promote(connection, generation)
+        moments.reach("before_swap_commit")
         connection.execute("SELECT pg_notify(%s, '')", (projected_channel(schema),))
     return caught_up
 

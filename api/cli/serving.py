@@ -20,6 +20,7 @@ from api.app import build_app
 from api.cli.options import DatabaseOption, DataOption, HostOption, PortOption
 from api.house import House, connection_to, database
 from api.settings import Settings, SettingsRefused, load
+from projections import moments
 
 _GRACE_SECONDS: Final = 15
 #: How long one thread may keep the interpreter while another wants it. The writer's thread waits for the
@@ -95,7 +96,8 @@ def prepare(settings: Settings) -> None:
     if settings.crash_at is not None:
         label, _, nth = settings.crash_at.partition(":")
         try:
-            faults.arm(label, int(nth or 1))
+            faults.arm(label, int(nth or 1), others=moments.MOMENTS)
+            moments.watch(faults.reach)
         except ValueError as error:
             raise SettingsRefused(f"CAIRN_CRASH_AT: {error}") from None
 

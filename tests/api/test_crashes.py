@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
@@ -17,6 +18,7 @@ from psycopg import sql
 
 from adapters.faults import LABELS
 from projections.measures import VIEWS
+from projections.moments import MOMENTS
 from scripts.sample_company import make_sample
 from tests.api.running import TOKEN, ServerProcess, cairn, environment, serving
 from tests.api.samples import LINES
@@ -142,4 +144,51 @@ def test_a_rebuild_killed_at_any_moment_changes_nothing_that_is_read(
             rebuild.wait()
             assert everything(server.client, last) == undisturbed
         cairn("rebuild", "--workers", "1", env=env)
+        assert everything(server.client, last) == undisturbed
+
+
+@contextmanager
+def projecting(env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """`cairn project` beside a server."""
+    command = [sys.executable, "-m", "api.cli", "project"]
+    with subprocess.Popen(
+        command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as projector:
+        try:
+            yield projector
+        finally:
+            projector.terminate()
+
+
+@pytest.mark.parametrize("moment", [name for name in MOMENTS if "projection" in name])
+def test_a_projector_killed_at_a_moment_of_its_batch_ends_in_the_same_reports(
+    env: dict[str, str], undisturbed: dict[str, Any], moment: str
+) -> None:
+    cairn("migrate", env=env)
+    with ServerProcess(env=env, command="api") as server:
+        with projecting(env | {"CAIRN_CRASH_AT": f"{moment}:2"}) as doomed:
+            last = 0
+            for number, content in enumerate(requests()):
+                answer = server.client.post("/v1/events", content=content, headers={"Content-Type": LINES})
+                last = max([last, *(result["position"] or 0 for result in answer.json()["results"])])
+                if number == 0:  # so that the projector sees more than one batch
+                    wanted = {"at": "2026-10-31", "at_least": last, "timeout": 25}
+                    server.client.get("/v1/reports/pipeline", params=wanted).raise_for_status()
+            assert doomed.wait(30) == -9
+        with projecting(env):
+            assert everything(server.client, last) == undisturbed
+
+
+@pytest.mark.parametrize("moment", [name for name in MOMENTS if "projection" not in name])
+def test_a_rebuild_killed_at_a_moment_ends_in_the_same_reports(
+    env: dict[str, str], undisturbed: dict[str, Any], moment: str
+) -> None:
+    with ServerProcess(env=env) as server:
+        last = feed(server.client)
+        assert everything(server.client, last) == undisturbed
+        words = ("rebuild", "--workers", "1")
+        killed = cairn(*words, env=env | {"CAIRN_CRASH_AT": moment}, check=False)
+        assert killed.returncode == -9
+        assert everything(server.client, last) == undisturbed
+        cairn(*words, env=env)
         assert everything(server.client, last) == undisturbed
