@@ -289,8 +289,10 @@ class Cluster:
 
     def _comes_last(self, fact: Fact) -> bool:
         milestone = fact.milestone
-        if not isinstance(milestone, _PAYMENTS):
-            return _not_after(self.book.deal(fact.stream).last, fact.key)
+        if type(milestone) not in _PAYMENT_RULES:
+            last = self.book.deal(fact.stream).last
+            return last is None or last <= fact.key
+        assert isinstance(milestone, _PAYMENTS), "only payments have a payment rule"
         if payments.carries_a_deal(milestone) and not _not_after(self.book.deal(fact.stream).last, fact.key):
             return False
         for key in payments.keys_of(milestone):

@@ -22,9 +22,10 @@ _TRAILER: Final = b"\xff\xff"
 _DATE: Final = 10_957
 
 # A point in time has no span, and most transfers no due date: those columns are null.
-_POINT: Final = Struct(">h" + "iq" * 4 + "ii" * 2 + "iii" + "ih" * 3).pack
-_SPAN: Final = Struct(">h" + "iq" * 4 + "ii" * 4 + "i" + "ih" * 3).pack
-_DUE: Final = Struct(">h" + "iq" * 4 + "ii" * 2 + "ii" + "ii" + "ih" * 3).pack
+_HEAD: Final = Struct(">hiqiqiq").pack
+_POINT: Final = Struct(">iqiiii" + "iii" + "ihihih").pack
+_SPAN: Final = Struct(">iqiiii" + "iiiii" + "ihihih").pack
+_DUE: Final = Struct(">iqiiii" + "iiii" + "ihihih").pack
 _LENGTH: Final = Struct(">i").pack
 _NAME: Final = Struct(">hiqiq").pack
 _DIMENSION: Final = Struct(">hiqiqii").pack
@@ -52,33 +53,38 @@ class Journal:
         """Take in all rows of a change."""
         position = change.position
         text, texts = self._text, self._texts.get  # texts: the usual case without a call
-        append = self.buffers["posting"].append
+        extend = self.buffers["posting"].extend
+        of: tuple[int, int] | None = None
+        head = b""
         for (
             deal, fact, debit, credit, currency, amount, stated, effective, start, end, due, sku, line,
             object_, class_,
         ) in change.rows:  # fmt: skip
+            if of != (deal, fact):
+                of, head = (deal, fact), _HEAD(16, 8, deal, 8, fact, 8, position)
             if start != end:
-                head = _SPAN(
-                    16, 8, deal, 8, fact, 8, position, 8, amount, 4, stated - _DATE, 4, effective - _DATE,
-                    4, start - _DATE, 4, end - _DATE, -1, 2, debit, 2, credit, 2, class_,
+                numbers = _SPAN(
+                    8, amount, 4, stated - _DATE, 4, effective - _DATE, 4, start - _DATE, 4, end - _DATE,
+                    -1, 2, debit, 2, credit, 2, class_,
                 )  # fmt: skip
             elif due != NO_DUE:
-                head = _DUE(
-                    16, 8, deal, 8, fact, 8, position, 8, amount, 4, stated - _DATE, 4, effective - _DATE,
-                    -1, -1, 4, due - _DATE, 2, debit, 2, credit, 2, class_,
+                numbers = _DUE(
+                    8, amount, 4, stated - _DATE, 4, effective - _DATE, -1, -1, 4, due - _DATE,
+                    2, debit, 2, credit, 2, class_,
                 )  # fmt: skip
             else:
-                head = _POINT(
-                    16, 8, deal, 8, fact, 8, position, 8, amount, 4, stated - _DATE, 4, effective - _DATE,
-                    -1, -1, -1, 2, debit, 2, credit, 2, class_,
+                numbers = _POINT(
+                    8, amount, 4, stated - _DATE, 4, effective - _DATE, -1, -1, -1,
+                    2, debit, 2, credit, 2, class_,
                 )  # fmt: skip
-            append(
-                head
-                + (texts(currency) or text(currency))
-                + (texts(sku) or text(sku))
-                + (texts(line) or text(line))
-                + (texts(object_) or text(object_))
-            )
+            extend((
+                head,
+                numbers,
+                texts(currency) or text(currency),
+                texts(sku) or text(sku),
+                texts(line) or text(line),
+                texts(object_) or text(object_),
+            ))  # fmt: skip
         self.postings += len(change.rows)
         for deal, name in change.names:
             self.buffers["deal_name"].append(

@@ -89,6 +89,17 @@ SYSTEM_OF_RECORD: Final[dict[type[m.Milestone], frozenset[str]]] = {
 }
 
 
+#: Answers kept, by type and source: a firm has a few dozen.
+_MOST_ENTITLED: Final = 10_000
+_entitled: Final[dict[tuple[type[m.Milestone], str], bool]] = {}
+
+
 def entitled(fact: m.Milestone) -> bool:
     """Whether the reporting system is the system of record for this milestone."""
-    return fact.role in SYSTEM_OF_RECORD[type(fact)]
+    asked = type(fact), fact.source
+    found = _entitled.get(asked)
+    if found is None:
+        if len(_entitled) > _MOST_ENTITLED:
+            _entitled.clear()
+        found = _entitled[asked] = fact.role in SYSTEM_OF_RECORD[type(fact)]
+    return found

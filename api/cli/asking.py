@@ -244,7 +244,9 @@ def status(
 
 
 def rebuild(
-    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Processes that fold.")] = 2,
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, max=64, help="Processes that fold; 0 for as many as pay.")
+    ] = 0,
     data: DataOption = None,
     database_url: DatabaseOption = None,
 ) -> None:

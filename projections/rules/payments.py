@@ -15,9 +15,10 @@ def keys_of(fact: m.AnyPayment) -> list[str]:
 
     A bank's receipt that carries the ERP's payment key is the payment that the ERP applies.
     """
-    keys = [payment_key(fact.source, fact.payment)]
-    keys += [key for key in fact.keys if kind_of(key) == "payment" and key != keys[0]]
-    return keys
+    first = payment_key(fact.source, fact.payment)
+    return [first] + [
+        key for key in fact.keys if ":payment:" in key and key != first and kind_of(key) == "payment"
+    ]
 
 
 def carries_a_deal(fact: m.Milestone) -> bool:

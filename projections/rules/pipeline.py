@@ -198,7 +198,10 @@ def _follow(deal: DealBook, opportunity: Opportunity, currency: str, sku: str, d
 def _weigh(deal: DealBook, opportunity: Opportunity) -> None:
     """open x probability, rounded once for the opportunity and shared over its products."""
     wanted: dict[str, int] = {}
-    if opportunity.state == "open" and opportunity.probability:
+    is_weighed = opportunity.state == "open" and opportunity.probability
+    if not is_weighed and not opportunity.weighted:
+        return
+    if is_weighed:
         skus = list(opportunity.by_sku)
         values = [opportunity.by_sku[sku] for sku in skus]
         whole = divide_half_away(sum(values) * opportunity.probability, _CERTAIN)

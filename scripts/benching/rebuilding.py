@@ -1,7 +1,8 @@
 """Rebuild of a whole log into a new generation, against reading the same log's bytes by COPY.
 
-Method: the rebuild as `cairn rebuild` does it, two workers, from the first read to the swap, indexes
-included; COPY sends the same columns of the same rows to the client, which throws them away.
+Method: the rebuild as `cairn rebuild` does it, with its default of workers, from the first read to the
+swap, indexes included; COPY sends the same columns of the same rows to the client, which throws them
+away.
 """
 
 from __future__ import annotations

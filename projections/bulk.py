@@ -1,0 +1,178 @@
+"""The bulk of a rebuild: the log in shares, each folded whole and loaded by COPY.
+
+A share is a range of streams, or some sets of streams that belong together (a deal of several streams, deals
+that share payments); either way everything that is folded together is read together, in the order of
+recording. Shares are small, so that memory stays bounded, work evens out and progress can be told.
+Does not belong here: generations and the swap (projections/rebuild).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from struct import Struct
+from typing import Any, Final, NamedTuple
+
+import psycopg
+from psycopg import Connection, sql
+
+from domain.stored import CODEC
+from projections import queries
+from projections.clusters import Clusters, Edge, Forest, LogRow, by_position
+from projections.facts import Fact, business_key
+from projections.journal import TABLES, Journal, copy_rows
+from projections.projector import read_edges, read_streams
+
+#: Milestones that a share holds about.
+SHARE: Final = 40_000
+#: Streams of sets that are read together in one share.
+_JOINED: Final = 4_000
+_FLUSH_BYTES: Final = 4 << 20
+_ROW_BYTES: Final = 150
+_FIELDS: Final = Struct(">hiqiqi").unpack_from  # count, 8, position, 8, stream, length of topic
+_FIELDS_SIZE: Final = 30
+_COPY_HEADER_SIZE: Final = 19
+
+
+class Share(NamedTuple):
+    """One share of the log up to a position; plain values, which any way of starting a process can carry.
+
+    first, last: the range of streams; or streams: whole sets of streams that belong together.
+    """
+
+    conninfo: str
+    generation: int
+    upto: int
+    first: int = 0
+    last: int = 0
+    streams: tuple[int, ...] = ()
+
+
+class Loaded(NamedTuple):
+    """What a share came to: milestones read, postings written."""
+
+    milestones: int
+    postings: int
+
+
+def shares(connection: Connection[Any], conninfo: str, generation: int, upto: int) -> list[Share]:
+    """The whole log up to a position, in shares."""
+    joined = _forest(read_edges(connection, 0, upto)).joined()
+    sets: dict[int, list[int]] = {}
+    for stream, root in joined.items():
+        sets.setdefault(root, []).append(stream)
+    found = []
+    streams: list[int] = []
+    for root in sorted(sets):
+        streams += sets[root]
+        if len(streams) >= _JOINED:
+            found.append(Share(conninfo, generation, upto, streams=tuple(streams)))
+            streams = []
+    if streams:
+        found.append(Share(conninfo, generation, upto, streams=tuple(streams)))
+    return found + [
+        Share(conninfo, generation, upto, first, min(first + SHARE - 1, upto))
+        for first in range(1, upto + 1, SHARE)
+    ]
+
+
+def _forest(edges: Iterable[Edge]) -> Forest:
+    forest = Forest()
+    for edge in edges:
+        forest.join(edge.child, edge.parent)
+    return forest
+
+
+def _read_nothing(_streams: Sequence[int], _upto: int) -> Iterable[LogRow]:
+    """Whole sets of streams are read from their first milestone on: nothing was projected before."""
+    return ()
+
+
+def load(share: Share) -> Loaded:
+    """Fold a share into the generation's tables, in one transaction."""
+    with (
+        psycopg.connect(share.conninfo, autocommit=True) as reader,
+        psycopg.connect(share.conninfo) as writer,
+    ):
+        edges = read_edges(reader, 0, share.upto)
+        together = _forest(edges).joined()
+        rows = (
+            _rows_of_sets(reader, share, together)
+            if share.streams
+            else _rows_of_range(reader, share, together)
+        )
+        journal = Journal()
+        others: dict[str, list[bytes]] = {table: [] for table in TABLES[1:]}
+        folding = _Folding(edges, together, journal)
+        cursor = writer.cursor()
+        copy_rows(cursor, "posting", share.generation, _postings(folding, rows, journal, others))
+        for table, blocks in others.items():
+            copy_rows(cursor, table, share.generation, blocks)
+        writer.commit()
+        return Loaded(folding.milestones, journal.postings)
+
+
+def _postings(
+    folding: _Folding, rows: Iterable[LogRow], journal: Journal, others: dict[str, list[bytes]]
+) -> Iterator[bytes]:
+    """The postings of all rows, in blocks; what goes to the other tables is put aside."""
+    written = 0
+    for row in rows:
+        folding.take(row)
+        if (journal.postings - written) * _ROW_BYTES > _FLUSH_BYTES:
+            written = journal.postings
+            yield journal.take("posting")
+    yield journal.take("posting")
+    for table, blocks in others.items():
+        blocks.append(journal.take(table))
+
+
+class _Folding:
+    """Folds rows that come set by set, and adds what they change to a journal."""
+
+    def __init__(self, edges: list[Edge], together: dict[int, int], journal: Journal) -> None:
+        self._journal = journal
+        self._together = together
+        self._edges: dict[int, list[Edge]] = {}  # by the root of their set
+        for edge in edges:
+            self._edges.setdefault(together[edge.child], []).append(edge)
+        self._clusters = Clusters(_read_nothing)
+        self._root = 0
+        self._own: dict[int, list[Edge]] = {}  # of the set at hand, by position
+        self.milestones = 0
+
+    def take(self, row: LogRow) -> None:
+        """Take in the next row; another set than the last one's begins anew."""
+        position, stream, topic, state = row
+        root = self._together.get(stream, stream)
+        if root != self._root:
+            self._clusters.clear()
+            self._root, self._own = root, by_position(self._edges.get(root, ()))
+        milestone = CODEC.decode(topic, state)
+        fact = Fact(business_key(milestone), position, stream, milestone)  # type: ignore[arg-type]
+        self._journal.add(self._clusters.take(fact, self._own.get(position, ())))
+        self.milestones += 1
+
+
+def _rows_of_sets(connection: Connection[Any], share: Share, together: dict[int, int]) -> list[LogRow]:
+    """All milestones of some sets, set by set, in the order of recording."""
+    rows = read_streams(connection, share.streams, share.upto)
+    return sorted(rows, key=lambda row: (together[row[1]], row[0]))
+
+
+def _rows_of_range(connection: Connection[Any], share: Share, together: dict[int, int]) -> Iterator[LogRow]:
+    """The milestones of a range of streams, stream by stream, as COPY sends them; without those of sets."""
+    text = queries.text("read_range")
+    for name in ("upto", "first", "last"):
+        text = text.replace("{" + name + "}", str(int(getattr(share, name))))
+    with connection.cursor() as cursor, cursor.copy(sql.SQL(text)) as copy:
+        first = True
+        for block in copy:
+            row = bytes(block)
+            if first:
+                row, first = row[_COPY_HEADER_SIZE:], False
+            if len(row) < _FIELDS_SIZE:
+                continue  # the trailer
+            _, _, position, _, stream, length = _FIELDS(row)
+            if stream not in together:
+                end = _FIELDS_SIZE + length
+                yield position, stream, row[_FIELDS_SIZE:end].decode(), row[end + 4 :]
