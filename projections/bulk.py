@@ -9,11 +9,10 @@ Does not belong here: generations and the swap (projections/rebuild).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from struct import Struct
 from typing import Any, Final, NamedTuple
 
 import psycopg
-from psycopg import Connection, sql
+from psycopg import Connection
 
 from domain.stored import CODEC
 from projections import queries
@@ -23,14 +22,11 @@ from projections.journal import TABLES, Journal, copy_rows
 from projections.projector import read_edges, read_streams
 
 #: Milestones that a share holds about.
-SHARE: Final = 40_000
+SHARE: Final = 85_000
 #: Streams of sets that are read together in one share.
 _JOINED: Final = 4_000
 _FLUSH_BYTES: Final = 4 << 20
 _ROW_BYTES: Final = 150
-_FIELDS: Final = Struct(">hiqiqi").unpack_from  # count, 8, position, 8, stream, length of topic
-_FIELDS_SIZE: Final = 30
-_COPY_HEADER_SIZE: Final = 19
 
 
 class Share(NamedTuple):
@@ -160,19 +156,10 @@ def _rows_of_sets(connection: Connection[Any], share: Share, together: dict[int,
 
 
 def _rows_of_range(connection: Connection[Any], share: Share, together: dict[int, int]) -> Iterator[LogRow]:
-    """The milestones of a range of streams, stream by stream, as COPY sends them; without those of sets."""
-    text = queries.text("read_range")
-    for name in ("upto", "first", "last"):
-        text = text.replace("{" + name + "}", str(int(getattr(share, name))))
-    with connection.cursor() as cursor, cursor.copy(sql.SQL(text)) as copy:
-        first = True
-        for block in copy:
-            row = bytes(block)
-            if first:
-                row, first = row[_COPY_HEADER_SIZE:], False
-            if len(row) < _FIELDS_SIZE:
-                continue  # the trailer
-            _, _, position, _, stream, length = _FIELDS(row)
-            if stream not in together:
-                end = _FIELDS_SIZE + length
-                yield position, stream, row[_FIELDS_SIZE:end].decode(), row[end + 4 :]
+    """The milestones of a range of streams, stream by stream; without those of sets."""
+    cursor = connection.cursor(binary=True)
+    cursor.execute(
+        queries.statement("read_range"), {"first": share.first, "last": share.last, "upto": share.upto}
+    )
+    rows: list[LogRow] = cursor.fetchall()
+    return (row for row in rows if row[1] not in together) if together else iter(rows)

@@ -23,6 +23,8 @@ _log: Final = logging.getLogger(__name__)
 
 BATCH: Final = 5_000
 POLL_SECONDS: Final = 0.5
+#: How long a notification is let to gather company before the next batch.
+GATHER_SECONDS: Final = 0.04
 
 Connect = Callable[[], Connection[Any]]
 
@@ -180,4 +182,6 @@ def _await_news(listener: Connection[Any], stop: Event) -> None:
     until = time.monotonic() + POLL_SECONDS
     while not stop.is_set() and (left := until - time.monotonic()) > 0:
         for _ in listener.notifies(timeout=min(left, 0.1), stop_after=1):
+            # More is likely to follow: one batch of many costs less than many of one.
+            stop.wait(GATHER_SECONDS)
             return

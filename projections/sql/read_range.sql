@@ -1,9 +1,7 @@
 -- Milestones of a range of streams up to a position, stream by stream, in the order of recording within each.
--- {first}, {last} and {upto} are whole numbers put in by the caller. Must never leave out a milestone of a stream.
+-- Must never leave out a milestone of a stream.
 
-COPY (
-    SELECT position, stream, topic, state
-    FROM log
-    WHERE stream BETWEEN {first} AND {last} AND position <= {upto}
-    ORDER BY stream, version
-) TO STDOUT (FORMAT binary)
+SELECT position, stream, topic, state
+FROM log
+WHERE stream BETWEEN %(first)s AND %(last)s AND position <= %(upto)s
+ORDER BY stream, version
