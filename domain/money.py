@@ -67,10 +67,6 @@ class AmountRefused(ValueError):
         self.code = code
 
 
-class CurrencyMixed(ValueError):
-    """Two currencies met in one sum."""
-
-
 def currencies() -> Sequence[tuple[str, int]]:
     """Every known code with its number of decimals, by code."""
     return tuple(sorted(_EXPONENTS.items()))

@@ -302,6 +302,7 @@ def _column(name: str) -> str:
 
 
 def _fill(text: str, fills: dict[str, str], generation: int) -> str:
+    text = text.replace("{counted}", queries.text("counted"))
     for name, value in fills.items():
         text = text.replace("{" + name + "}", value)
     for table in ("posting", "deal_name", "deal_dimension"):

@@ -12,19 +12,7 @@ cells AS (
     FROM windows w
     JOIN {posting} p ON p.{counts_from} <= w.end_day {in_window}
     {joins}
-    CROSS JOIN LATERAL (SELECT
-        CASE WHEN p.effective > w.end_day THEN 0
-            WHEN p.span_end IS NULL OR p.span_end <= w.end_day THEN p.amount
-            ELSE round(p.amount::numeric * (w.end_day - p.span_start + 1) / (p.span_end - p.span_start + 1))::bigint
-        END AS ve,
-        CASE WHEN w.start_day IS NULL OR p.effective >= w.start_day THEN 0
-            WHEN p.span_end IS NULL OR p.span_end < w.start_day THEN p.amount
-            ELSE round(p.amount::numeric * (w.start_day - p.span_start) / (p.span_end - p.span_start + 1))::bigint
-        END AS vs{beyond_value}
-    ) v
-    WHERE p.position <= %(known)s
-      AND (p.debit = ANY(%(accounts)s::smallint[]) OR p.credit = ANY(%(accounts)s::smallint[]))
-      {filters}
+{counted}
     GROUP BY w.n{groups_numbers}, {currency}, p.debit, p.credit{bucket_group}
 ),
 measured AS (
