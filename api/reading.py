@@ -46,12 +46,10 @@ def generation(connection: Connection[Any], wanted: int | None) -> Generation:
         raise NoGeneration("nothing has been projected yet")
     if wanted is None or wanted == live.id:
         return live
-    row = connection.execute(
-        "SELECT id, position, rules FROM generation WHERE id = %s AND state = 'retired'", (wanted,)
-    ).fetchone()
-    if row is None:
+    found = generations.kept(connection, wanted)
+    if found is None:
         raise GenerationGone(f"generation {wanted} is not there any more: ask the report again")
-    return Generation(*row)
+    return found
 
 
 def log_position(connection: Connection[Any], known: Known) -> int:

@@ -34,6 +34,11 @@ def is_key(text: str) -> bool:
     return len(segments) == 3 and all(segments)
 
 
+def rank_of(kind: str) -> int:
+    """Where a kind stands among those that name deals, from the opportunity on; the last for any other."""
+    return _RANK.get(kind, _LAST)
+
+
 def joins(key: str) -> bool:
     """Whether deals that share this key are one deal."""
     return kind_of(key) not in NEVER_JOIN
@@ -52,7 +57,7 @@ def payment_key(source: str, number: str) -> str:
 
 def name_order(key: str) -> tuple[int, str]:
     """Sort key by which a deal's public name is the smallest of its keys."""
-    return (_RANK.get(kind_of(key), _LAST), key)
+    return (rank_of(kind_of(key)), key)
 
 
 def public_name(keys: Iterable[str]) -> str:

@@ -11,7 +11,8 @@ from typing import Final, NamedTuple, TypeAlias
 from domain import milestones as m
 from domain.money import divide_half_away
 from projections import accounts as a
-from projections.facts import BusinessKey, SequenceKey
+from projections.facts import BusinessKey, Fact, SequenceKey
+from projections.policies import DEFAULT_POLICIES, Policies
 
 #: Stands for "no due date"; later than every date a report is asked for.
 NO_DUE: Final = 2_932_896
@@ -21,6 +22,16 @@ NO_DUE: Final = 2_932_896
 #: on; where start < end it is earned day by day over the span, what lies before `effective` on that day.
 #: `stated` is the business date of the fact, from which on the schedule was known.
 Row: TypeAlias = tuple[int, int, int, int, str, int, int, int, int, int, int, str, str, str, int]
+
+#: deal, fact position, code, effective day, object, currency, amount, detail, sign. What stands about a deal
+#: beside its postings: exceptions that the rules find (codes in capitals), and conditions (small letters)
+#: that reasons and exceptions are read from. It stands on a day while the signs up to that day add up to more
+#: than zero; amount in minor units of the currency, 0 without one.
+Signal: TypeAlias = tuple[int, int, str, int, str, str, int, str, int]
+
+#: fact position, stored name, stored bytes, sign. A milestone that concerns the whole ledger (a rate, a
+#: period, a policy, a merged customer, ...) and is in force: what is corrected or voided is taken back by -1.
+Notice: TypeAlias = tuple[int, str, bytes, int]
 
 
 def earned(amount: int, effective: int, start: int, end: int, day: int) -> int:
@@ -219,12 +230,15 @@ class DealBook:
     __slots__ = (
         "credit_memos", "day", "dimensions", "documents", "entries", "fact", "findings", "id", "invoices",
         "keys", "last",
-        "loose", "name", "news", "opportunities", "orders", "positions", "rows", "sequences",
+        "loose", "name", "news", "opportunities", "orders", "policy", "positions", "rows", "sequences",
+        "signals", "standing",
     )  # fmt: skip
 
-    def __init__(self, id_: int, rows: list[Row]) -> None:
+    def __init__(self, id_: int, book: Book) -> None:
         self.id = id_
-        self.rows = rows
+        self.rows = book.rows
+        self.signals = book.signals
+        self.policy = book.policies.first  # in force on the day of the current fact
         self.fact = 0
         self.day = 0
         self.last: BusinessKey | None = None
@@ -241,7 +255,9 @@ class DealBook:
         self.documents: set[tuple[str, str]] = set()
         self.sequences: dict[tuple[str, str], SequenceKey] = {}
         self.positions: dict[str, Position] = {}
-        self.findings: set[tuple[str, int]] = set()  # code, fact position
+        self.findings: set[tuple[str, int, str]] = set()  # code, fact position, object
+        #: what stands: (code, object, currency) -> (fact, amount, detail)
+        self.standing: dict[tuple[str, str, str], tuple[int, int, str]] = {}
 
     def post(
         self,
@@ -272,9 +288,48 @@ class DealBook:
                  max(effective, start), start, end, NO_DUE, line.sku, line.label, "", a.NO_CLASS)
             )  # fmt: skip
 
-    def find(self, code: str) -> None:
-        """Note a finding about the current fact."""
-        self.findings.add((code, self.fact))
+    def signal(
+        self,
+        code: str,
+        object_: str = "",
+        currency: str = "",
+        amount: int = 0,
+        detail: str = "",
+        *,
+        sign: int = 1,
+        fact: int | None = None,
+        day: int | None = None,
+    ) -> None:
+        """Note that something stands from a day on (sign -1: no longer). Default: by and on today's fact."""
+        self.signals.append(
+            (self.id, self.fact if fact is None else fact, code, self.day if day is None else day, object_,
+             currency, amount, detail, sign)
+        )  # fmt: skip
+
+    def find(self, code: str, object_: str = "") -> None:
+        """Note an exception about the current fact, once. It stands until the fact is corrected or voided."""
+        found = code, self.fact, object_
+        if found not in self.findings:
+            self.findings.add(found)
+            self.signal(code, object_)
+
+    def stand(
+        self, code: str, object_: str = "", currency: str = "", amount: int = 0, detail: str = ""
+    ) -> None:
+        """Bring a condition of an object to what today's fact says; amount 0 and no detail: it ends.
+
+        The same condition said again changes nothing; another amount or detail replaces the earlier.
+        """
+        key = code, object_, currency
+        held = self.standing.get(key)
+        if held is not None:
+            if held[1:] == (amount, detail):
+                return
+            del self.standing[key]
+            self.signal(code, object_, currency, held[1], held[2], sign=-1, fact=held[0])
+        if amount or detail:
+            self.standing[key] = (self.fact, amount, detail)
+            self.signal(code, object_, currency, amount, detail)
 
     def first_of(self, kind: str, number: str) -> bool:
         """Whether a document of this number is the first in business order; a later one is a finding."""
@@ -376,20 +431,41 @@ class DealBook:
 
 
 class Book:
-    """The books of all deals that share payments, folded together."""
+    """The books of all deals that share payments, folded together.
 
-    __slots__ = ("deal_of", "deals", "payments", "rows")
+    deal_of: deal of each stream. parted: deal of single facts, by position, where streams were split or a
+    correction moved a fact: those come before `deal_of`.
+    """
 
-    def __init__(self, deal_of: dict[int, int]) -> None:
+    __slots__ = ("deal_of", "deals", "notices", "parted", "payments", "policies", "rows", "signals")
+
+    def __init__(
+        self,
+        deal_of: dict[int, int],
+        parted: dict[int, int] | None = None,
+        policies: Policies = DEFAULT_POLICIES,
+    ) -> None:
         self.deal_of = deal_of  # stream -> deal
+        self.parted = parted or {}  # fact position -> deal
+        self.policies = policies
         self.rows: list[Row] = []
+        self.signals: list[Signal] = []
+        self.notices: list[Notice] = []
         self.deals: dict[int, DealBook] = {}
         self.payments: dict[str, Payment] = {}
 
-    def deal(self, stream: int) -> DealBook:
-        """The books of the deal to which a stream belongs."""
-        id_ = self.deal_of.get(stream, stream)
+    def id_of(self, fact: Fact) -> int:
+        """The number of the deal to which a fact belongs."""
+        if self.parted:
+            found = self.parted.get(fact.position)
+            if found is not None:
+                return found
+        return self.deal_of.get(fact.stream, fact.stream)
+
+    def deal(self, fact: Fact) -> DealBook:
+        """The books of the deal to which a fact belongs."""
+        id_ = self.id_of(fact)
         found = self.deals.get(id_)
         if found is None:
-            found = self.deals[id_] = DealBook(id_, self.rows)
+            found = self.deals[id_] = DealBook(id_, self)
         return found

@@ -19,6 +19,7 @@ from projections import queries
 from projections.clusters import Clusters, Edge, Forest, LogRow, by_position
 from projections.facts import Fact, business_key
 from projections.journal import TABLES, Journal, copy_rows
+from projections.policies import DEFAULT_POLICIES, Policies
 from projections.projector import read_edges, read_streams
 
 #: Milestones that a share holds about.
@@ -32,12 +33,14 @@ _ROW_BYTES: Final = 150
 class Share(NamedTuple):
     """One share of the log up to a position; plain values, which any way of starting a process can carry.
 
-    first, last: the range of streams; or streams: whole sets of streams that belong together.
+    policies: as kept with the generation. first, last: the range of streams; or streams: whole sets of
+    streams that belong together.
     """
 
     conninfo: str
     generation: int
     upto: int
+    policies: str = "[]"
     first: int = 0
     last: int = 0
     streams: tuple[int, ...] = ()
@@ -50,8 +53,15 @@ class Loaded(NamedTuple):
     postings: int
 
 
-def shares(connection: Connection[Any], conninfo: str, generation: int, upto: int) -> list[Share]:
+def shares(
+    connection: Connection[Any],
+    conninfo: str,
+    generation: int,
+    upto: int,
+    policies: Policies = DEFAULT_POLICIES,
+) -> list[Share]:
     """The whole log up to a position, in shares."""
+    kept = policies.to_json()
     joined = _forest(read_edges(connection, 0, upto)).joined()
     sets: dict[int, list[int]] = {}
     for stream, root in joined.items():
@@ -61,12 +71,12 @@ def shares(connection: Connection[Any], conninfo: str, generation: int, upto: in
     for root in sorted(sets):
         streams += sets[root]
         if len(streams) >= _JOINED:
-            found.append(Share(conninfo, generation, upto, streams=tuple(streams)))
+            found.append(Share(conninfo, generation, upto, kept, streams=tuple(streams)))
             streams = []
     if streams:
-        found.append(Share(conninfo, generation, upto, streams=tuple(streams)))
+        found.append(Share(conninfo, generation, upto, kept, streams=tuple(streams)))
     return found + [
-        Share(conninfo, generation, upto, first, min(first + SHARE - 1, upto))
+        Share(conninfo, generation, upto, kept, first, min(first + SHARE - 1, upto))
         for first in range(1, upto + 1, SHARE)
     ]
 
@@ -98,7 +108,7 @@ def load(share: Share) -> Loaded:
         )
         journal = Journal()
         others: dict[str, list[bytes]] = {table: [] for table in TABLES[1:]}
-        folding = _Folding(edges, together, journal)
+        folding = _Folding(edges, together, journal, Policies.from_json(share.policies))
         cursor = writer.cursor()
         copy_rows(cursor, "posting", share.generation, _postings(folding, rows, journal, others))
         for table, blocks in others.items():
@@ -125,13 +135,15 @@ def _postings(
 class _Folding:
     """Folds rows that come set by set, and adds what they change to a journal."""
 
-    def __init__(self, edges: list[Edge], together: dict[int, int], journal: Journal) -> None:
+    def __init__(
+        self, edges: list[Edge], together: dict[int, int], journal: Journal, policies: Policies
+    ) -> None:
         self._journal = journal
         self._together = together
         self._edges: dict[int, list[Edge]] = {}  # by the root of their set
         for edge in edges:
             self._edges.setdefault(together[edge.child], []).append(edge)
-        self._clusters = Clusters(_read_nothing)
+        self._clusters = Clusters(_read_nothing, policies)
         self._root = 0
         self._own: dict[int, list[Edge]] = {}  # of the set at hand, by position
         self.milestones = 0

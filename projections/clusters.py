@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from domain.stored import CODEC
+from projections.cluster import Change, Cluster
 from projections.facts import Fact, business_key
-from projections.fold import Change, Cluster
+from projections.policies import DEFAULT_POLICIES, Policies
 
 #: position, stream, stored name, stored bytes
 LogRow = tuple[int, int, str, bytes]
@@ -74,8 +75,9 @@ class Clusters:
 
     MAX_FACTS: Final = 200_000
 
-    def __init__(self, read_streams: ReadStreams) -> None:
+    def __init__(self, read_streams: ReadStreams, policies: Policies = DEFAULT_POLICIES) -> None:
         self._read = read_streams
+        self._policies = policies
         self._deals = Forest()
         self._together = Forest()
         self._clusters: dict[int, Cluster] = {}  # by root of the set of streams that belong together
@@ -117,7 +119,11 @@ class Clusters:
     def hold(self, root: int, members: list[int], facts: list[Fact]) -> Cluster:
         """Make a cluster from facts that have been projected already."""
         deal_of = {stream: self._deals.root(stream) for stream in members}
-        cluster = Cluster.restore(facts, members, deal_of) if facts else Cluster(members, deal_of)
+        cluster = (
+            Cluster.restore(facts, members, deal_of, self._policies)
+            if facts
+            else Cluster(members, deal_of, self._policies)
+        )
         self._clusters[root] = cluster
         self._held += len(facts)
         return cluster
@@ -146,7 +152,7 @@ class Clusters:
         deal_of = {stream: self._deals.root(stream) for stream in members}
         gone = self._clusters.pop(high, None) if high != low else None
         if gone is None:
-            gone = Cluster([], {})
+            gone = Cluster([], {}, self._policies)
         kept.join(gone, deal_of)
 
 

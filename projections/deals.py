@@ -106,7 +106,10 @@ def findings(connection: Connection[Any], number: int, generation: int, known: i
     rows = connection.execute(
         queries.statement("findings", generation), {"deal": number, "known": known}
     ).fetchall()
-    return [{"code": code, "fact": fact, "since_position": since} for code, fact, since in rows]
+    return [
+        {"code": code, "fact": fact, "since_position": since, **({"object": object_} if object_ else {})}
+        for code, fact, object_, since in rows
+    ]
 
 
 def timeline(connection: Connection[Any], key: str, known: int) -> list[Fact]:

@@ -1,23 +1,21 @@
-"""The fold: facts of deals in business order to postings, and what each late fact changes.
+"""The fold: facts of deals in business order to postings.
 
-`Cluster` holds the facts of deals that share payments, in business order. A fact that comes last for all
-that it touches is one step; any other refolds the cluster, and the difference is posted at the position of
-the fact that made it. So the final state is a function of the set of facts, and what was known before a
-position never changes.
+Belongs here: which rule a milestone has, one step, a whole fold. Does not belong here: what a rule does
+(projections/rules), what a late fact changes (projections/cluster).
 """
 
 from __future__ import annotations
 
 import logging
-from bisect import insort
 from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple, TypeAlias, assert_never
+from typing import Any, Final, TypeAlias, assert_never
 
 from domain import milestones as m
 from domain.keys import name_order, payment_key
-from projections.book import Book, DealBook, Row
-from projections.facts import BusinessKey, Fact
-from projections.policies import entitled
+from domain.stored import CODEC
+from projections.book import Book, DealBook
+from projections.facts import Fact
+from projections.policies import DEFAULT_POLICIES, Policies
 from projections.rules import billing, orders, payments, performance, pipeline
 
 _log = logging.getLogger(__name__)
@@ -99,7 +97,7 @@ def deal_rule(  # noqa: C901 - one case a milestone is the point
     assert_never(fact)
 
 
-_PAYMENT_RULES: Final[dict[type[m.Milestone], PaymentRule]] = {
+PAYMENT_RULES: Final[dict[type[m.Milestone], PaymentRule]] = {
     m.PaymentReceived: payments.received,
     m.PaymentApplied: payments.applied,
     m.PaymentUnapplied: payments.unapplied,
@@ -107,12 +105,28 @@ _PAYMENT_RULES: Final[dict[type[m.Milestone], PaymentRule]] = {
     m.PaymentRefunded: payments.refunded,
 }
 
-_PAYMENTS: Final = (
+PAYMENTS: Final = (
     m.PaymentReceived,
     m.PaymentApplied,
     m.PaymentUnapplied,
     m.PaymentReversed,
     m.PaymentRefunded,
+)
+
+#: Milestones that concern the whole ledger: kept as notices, read by whoever they concern.
+_WHOLE_LEDGER: Final = frozenset(
+    {
+        m.CustomerMerged,
+        m.ProductMapped,
+        m.PeriodClosed,
+        m.PeriodReopened,
+        m.FxRateFixed,
+        m.PolicyActivated,
+        m.ExceptionAcknowledged,
+        m.ExceptionAssigned,
+        m.ExceptionResolved,
+        m.ControlTotalReported,
+    }
 )
 
 _UNKNOWN: Final = object()
@@ -131,25 +145,34 @@ def _rule_of(fact: m.AnyMilestone) -> DealRule | None:
 def step(book: Book, fact: Fact) -> DealBook:
     """Fold one fact that comes last in business order for all that it touches: the deal it belongs to."""
     milestone = fact.milestone
-    payment_rule = _PAYMENT_RULES.get(type(milestone))
+    payment_rule = PAYMENT_RULES.get(type(milestone))
     if payment_rule is None:
-        deal = book.deal(fact.stream)
+        deal = book.deal(fact)
         deal.fact, deal.day, deal.last = fact.position, milestone.effective, fact.key
-        _describe(deal, milestone)
+        if not book.policies.is_one:
+            deal.policy = book.policies.at(milestone.effective)
+        describe(deal, milestone)
         rule = _rule_of(milestone)
         if rule is not None:
-            if not entitled(milestone):
+            if not deal.policy.entitled(milestone):
                 deal.find("SOR_VIOLATION")
                 return deal
             rule(deal, milestone)
             if milestone.sequence is not None:
                 deal.saw((milestone.source, milestone.subject), fact.key[4])
+        elif type(milestone) in _WHOLE_LEDGER:
+            if not deal.policy.entitled(milestone):
+                deal.find("SOR_VIOLATION")
+                return deal
+            book.notices.append((fact.position, milestone.name, CODEC.encode(milestone), 1))
         return deal
-    assert isinstance(milestone, _PAYMENTS), "only payments have a payment rule"
+    assert isinstance(milestone, PAYMENTS), "only payments have a payment rule"
     deal = payments.deal_of(book, fact, milestone)
     deal.fact, deal.day, deal.last = fact.position, milestone.effective, fact.key
-    _describe(deal, milestone)
-    if not entitled(milestone):
+    if not book.policies.is_one:
+        deal.policy = book.policies.at(milestone.effective)
+    describe(deal, milestone)
+    if not deal.policy.entitled(milestone):
         deal.find("SOR_VIOLATION")
         if deal.id < 0:  # it has a share in what the payment's own deal is called and grouped by
             payments.payment_of(book, deal, milestone).last = fact.key
@@ -162,7 +185,7 @@ def step(book: Book, fact: Fact) -> DealBook:
     return deal
 
 
-def _describe(deal: DealBook, milestone: m.AnyMilestone) -> None:
+def describe(deal: DealBook, milestone: m.AnyMilestone) -> None:
     """The deal's public name, and its dimensions from this date on."""
     for key in milestone.keys:
         if key not in deal.keys:
@@ -181,20 +204,26 @@ def _describe(deal: DealBook, milestone: m.AnyMilestone) -> None:
                 deal.news.append((name, milestone.effective, value))
 
 
-def fold(facts: Iterable[Fact], deal_of: dict[int, int], broken: set[int]) -> Book:
+def fold(
+    facts: Iterable[Fact],
+    deal_of: dict[int, int],
+    broken: set[int],
+    parted: dict[int, int] | None = None,
+    policies: Policies = DEFAULT_POLICIES,
+) -> Book:
     """Fold facts that are in business order.
 
     A fact on which a rule fails is left out whole, noted in `broken` and found as FOLD_FAILED: one fact
     that the rules can't take must not keep all others from being seen.
     """
     while True:
-        book = Book(deal_of)
+        book = Book(deal_of, parted, policies)
         for fact in facts:
             if fact.position in broken:
-                deal = book.deal(fact.stream)
-                deal.last = fact.key
-                deal.findings.add(("FOLD_FAILED", fact.position))
-                _describe(deal, fact.milestone)
+                deal = book.deal(fact)
+                deal.fact, deal.day, deal.last = fact.position, fact.milestone.effective, fact.key
+                deal.find("FOLD_FAILED")
+                describe(deal, fact.milestone)
                 continue
             try:
                 step(book, fact)
@@ -204,169 +233,3 @@ def fold(facts: Iterable[Fact], deal_of: dict[int, int], broken: set[int]) -> Bo
                 break
         else:
             return book
-
-
-class Change(NamedTuple):
-    """What one recorded fact adds to the journal, all of it known from the fact's position on.
-
-    rows: postings. names: public names of deals, "" where the deal has become part of another.
-    dimensions: (deal, dimension, effective day, value), None where an earlier value no longer holds.
-    findings: (deal, code, fact position, 1 or -1).
-    """
-
-    position: int
-    rows: list[Row]
-    names: list[tuple[int, str]]
-    dimensions: list[tuple[int, str, int, str | None]]
-    findings: list[tuple[int, str, int, int]]
-
-
-class Cluster:
-    """Deals that share payments: their facts in business order, and all that has been posted for them."""
-
-    __slots__ = ("book", "broken", "dimensions", "facts", "findings", "joined", "merged", "names", "streams")
-
-    def __init__(self, streams: list[int], deal_of: dict[int, int] | None = None) -> None:
-        self.streams = streams
-        self.facts: list[Fact] = []
-        self.broken: set[int] = set()  # positions of facts that a rule failed on
-        self.book = Book(deal_of or {})
-        self.joined: list[Row] = []  # posted for clusters that have just become part of this one
-        self.merged = False
-        self.names: dict[int, str] = {}
-        self.dimensions: dict[tuple[int, str, int], str] = {}
-        self.findings: set[tuple[int, str, int]] = set()
-
-    @classmethod
-    def restore(cls, facts: list[Fact], streams: list[int], deal_of: dict[int, int]) -> Cluster:
-        """A cluster as it stands after facts that have been projected already."""
-        cluster = cls(streams, deal_of)
-        cluster.facts = sorted(facts)
-        cluster.book = fold(cluster.facts, deal_of, cluster.broken)
-        cluster._change_all(0, [])
-        return cluster
-
-    def apply(self, fact: Fact) -> Change:
-        """Take in a fact at its position, and say what it adds to the journal."""
-        if self.merged or not self._comes_last(fact):
-            insort(self.facts, fact)
-            return self.refold(fact.position)
-        if not self.facts or self.facts[-1].key < fact.key:
-            self.facts.append(fact)
-        else:
-            insort(self.facts, fact)
-        start = len(self.book.rows)
-        try:
-            deal = step(self.book, fact)
-        except Exception:  # noqa: BLE001 - `fold` meets it again and logs it
-            # Half a step may have been posted: fold anew; `fold` leaves out what a rule fails on.
-            del self.book.rows[start:]
-            return self.refold(fact.position)
-        return self._change(fact.position, self.book.rows[start:], deal)
-
-    def refold(self, position: int) -> Change:
-        """Fold all facts anew; the change is the difference to what has been posted."""
-        before = self.book.rows + self.joined
-        self.joined, self.merged = [], False
-        self.broken = set()  # what a rule failed on may fold now that there is more to go by
-        self.book = fold(self.facts, self.book.deal_of, self.broken)
-        return self._change_all(position, difference(before, self.book.rows))
-
-    def join(self, other: Cluster, deal_of: dict[int, int]) -> None:
-        """Take over another cluster's facts and postings; `refold` then posts the difference.
-
-        deal_of: the deal of every stream of both from now on.
-        """
-        self.streams += other.streams
-        for fact in other.facts:
-            insort(self.facts, fact)
-        self.joined += other.book.rows + other.joined
-        self.merged = True
-        self.names |= other.names
-        self.dimensions |= other.dimensions
-        self.findings |= other.findings
-        self.book.deal_of = deal_of
-
-    def _comes_last(self, fact: Fact) -> bool:
-        milestone = fact.milestone
-        if type(milestone) not in _PAYMENT_RULES:
-            last = self.book.deal(fact.stream).last
-            return last is None or last <= fact.key
-        assert isinstance(milestone, _PAYMENTS), "only payments have a payment rule"
-        if payments.carries_a_deal(milestone) and not _not_after(self.book.deal(fact.stream).last, fact.key):
-            return False
-        for key in payments.keys_of(milestone):
-            payment = self.book.payments.get(key)
-            if payment is not None and not (
-                _not_after(payment.last, fact.key)
-                and all(_not_after(application.deal.last, fact.key) for application in payment.applications)
-            ):
-                return False
-        return True
-
-    def _change(self, position: int, rows: list[Row], deal: DealBook) -> Change:
-        names: list[tuple[int, str]] = []
-        dimensions: list[tuple[int, str, int, str | None]] = []
-        findings: list[tuple[int, str, int, int]] = []
-        if self.names.get(deal.id) != deal.name:
-            self.names[deal.id] = deal.name
-            names.append((deal.id, deal.name))
-        if deal.news:
-            for name, effective, value in deal.news:
-                self.dimensions[deal.id, name, effective] = value
-            dimensions += [(deal.id, *entry) for entry in deal.news]
-            deal.news.clear()
-        if deal.findings:
-            new = {(deal.id, code, about) for code, about in deal.findings} - self.findings
-            self.findings |= new
-            findings += [(*finding, 1) for finding in sorted(new)]
-        return Change(position, rows, names, dimensions, findings)
-
-    def _change_all(self, position: int, rows: list[Row]) -> Change:
-        deals = self.book.deals
-        names: list[tuple[int, str]] = []
-        for deal in deals.values():
-            deal.news.clear()
-            if self.names.get(deal.id) != deal.name:
-                self.names[deal.id] = deal.name
-                names.append((deal.id, deal.name))
-        gone = [id_ for id_ in self.names if id_ not in deals]
-        names += [(id_, "") for id_ in gone]
-        for id_ in gone:
-            del self.names[id_]
-        now = {(d.id, name, day): value for d in deals.values() for (name, day), value in d.entries.items()}
-        dimensions = [
-            (*entry, now.get(entry))
-            for entry in {**self.dimensions, **now}
-            if self.dimensions.get(entry) != now.get(entry)
-        ]
-        self.dimensions = now
-        found = {(d.id, code, about) for d in deals.values() for code, about in d.findings}
-        findings = [(*finding, -1) for finding in sorted(self.findings - found)]
-        findings += [(*finding, 1) for finding in sorted(found - self.findings)]
-        self.findings = found
-        return Change(position, rows, names, dimensions, findings)
-
-
-def _not_after(last: BusinessKey | None, key: BusinessKey) -> bool:
-    return last is None or last <= key
-
-
-def difference(before: list[Row], after: list[Row]) -> list[Row]:
-    """The rows that turn one journal into another.
-
-    Point postings of the same kind net; intervals are taken back and posted whole (accounting.md 3b).
-    """
-    points: dict[tuple[Any, ...], int] = {}
-    spans: dict[Row, int] = {}
-    for rows, sign in ((before, -1), (after, 1)):
-        for row in rows:
-            if row[8] == row[9]:
-                key = row[:5] + row[6:]
-                points[key] = points.get(key, 0) + sign * row[5]
-            else:
-                spans[row] = spans.get(row, 0) + sign
-    out: list[Row] = [(*key[:5], amount, *key[5:]) for key, amount in points.items() if amount]
-    for row, count in spans.items():
-        out += [row if count > 0 else (*row[:5], -row[5], *row[6:])] * abs(count)
-    return out

@@ -14,17 +14,31 @@ from typing import Any, Final, NamedTuple
 from psycopg import Connection
 
 from projections import queries
+from projections.policies import DEFAULT_POLICIES, Policies
 
 CODE_VERSION: Final = "0.1.0"
 _LOCK_SPACE: Final = 0x43_61_69
 
 
 class Generation(NamedTuple):
-    """One generation: its number, the last position that it has taken in, the digest of its rules."""
+    """One generation: its number, the last position that it has taken in, the digest of its rules.
+
+    policies: those under which it is folded and read.
+    """
 
     id: int
     position: int
     rules: str
+    policies: Policies = DEFAULT_POLICIES
+
+
+#: What `_made` reads a generation from.
+COLUMNS: Final = "id, position, rules, policies"
+
+
+def made(row: tuple[Any, ...]) -> Generation:
+    """A generation from its columns."""
+    return Generation(row[0], row[1], row[2], Policies.from_json(row[3]))
 
 
 class NoGeneration(LookupError):
@@ -38,7 +52,7 @@ def rules_digest() -> str:
     digest = sha256()
     files = [
         *sorted((folder / "rules").glob("*.py")),
-        *(folder / f for f in ("book.py", "fold.py", "facts.py")),
+        *(folder / f"{f}.py" for f in ("amending", "book", "cluster", "facts", "fold", "parting")),
     ]
     for path in [*files, folder / "policies.py", folder / "accounts.py"]:
         digest.update(path.read_bytes())
@@ -47,19 +61,28 @@ def rules_digest() -> str:
 
 def live(connection: Connection[Any]) -> Generation | None:
     """The generation that reports read, or None before the first."""
-    row = connection.execute("SELECT id, position, rules FROM generation WHERE state = 'live'").fetchone()
-    return None if row is None else Generation(*row)
+    row = connection.execute(f"SELECT {COLUMNS} FROM generation WHERE state = 'live'").fetchone()
+    return None if row is None else made(row)
 
 
-def make(connection: Connection[Any], state: str) -> Generation:
-    """A new generation with empty tables, `building` or `live`, in the caller's transaction."""
+def kept(connection: Connection[Any], id_: int) -> Generation | None:
+    """A generation beside the live one that can be read: retired, or kept under other policies."""
     row = connection.execute(
-        "INSERT INTO generation (state, rules, code_version) VALUES (%s, %s, %s)"
-        " RETURNING id, position, rules",
-        (state, rules_digest(), CODE_VERSION),
+        f"SELECT {COLUMNS} FROM generation WHERE id = %s AND state IN ('retired', 'side')",
+        (id_,),
+    ).fetchone()
+    return None if row is None else made(row)
+
+
+def make(connection: Connection[Any], state: str, policies: Policies = DEFAULT_POLICIES) -> Generation:
+    """A new generation with empty tables, in the caller's transaction. state: building, live or side."""
+    row = connection.execute(
+        "INSERT INTO generation (state, rules, code_version, policies) VALUES (%s, %s, %s, %s)"
+        f" RETURNING {COLUMNS}",
+        (state, rules_digest(), CODE_VERSION, policies.to_json()),
     ).fetchone()
     assert row is not None
-    generation = Generation(*row)
+    generation = made(row)
     connection.execute(queries.statement("make_generation", generation.id))
     return generation
 
@@ -107,7 +130,7 @@ def drop(connection: Connection[Any], generation: int) -> None:
 def clear_away(connection: Connection[Any], schema: str) -> list[int]:
     """Drop builds that nobody works on any more, and all retired generations but the latest."""
     rows = connection.execute(
-        "SELECT id, state FROM generation WHERE state <> 'live' ORDER BY id DESC"
+        "SELECT id, state FROM generation WHERE state NOT IN ('live', 'side') ORDER BY id DESC"
     ).fetchall()
     dropped, kept = [], False
     for id_, state in rows:

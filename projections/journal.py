@@ -14,7 +14,7 @@ from psycopg import Cursor
 
 from projections import queries
 from projections.book import NO_DUE
-from projections.fold import Change
+from projections.cluster import Change
 
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER: Final = b"\xff\xff"
@@ -29,14 +29,19 @@ _DUE: Final = Struct(">iqiiii" + "iiii" + "ihihih").pack
 _LENGTH: Final = Struct(">i").pack
 _NAME: Final = Struct(">hiqiq").pack
 _DIMENSION: Final = Struct(">hiqiqii").pack
-_FINDING: Final = Struct(">hiqiqiqih").pack
+_SIGNAL: Final = Struct(">hiqiqiqiqiiih").pack
+_NOTICE: Final = Struct(">hiqiqih").pack
+_FACT_PLACE: Final = Struct(">hiqiqiq").pack
+_KEY_PLACE: Final = Struct(">hiqiq").pack
 _NULL: Final = _LENGTH(-1)
 _EMPTY: Final = _LENGTH(0)
 
 #: Texts kept encoded: products recur throughout, lines and documents within a deal.
 _MAX_TEXTS: Final = 20_000
 
-TABLES: Final = ("posting", "deal_name", "deal_dimension", "finding")
+TABLES: Final = (
+    "posting", "deal_name", "deal_dimension", "signal", "notice", "fact_place", "key_place",
+)  # fmt: skip
 
 
 class Journal:
@@ -95,8 +100,20 @@ class Journal:
             self.buffers["deal_dimension"].append(
                 head + text(name) + (_NULL if value is None else text(value))
             )
-        for deal, code, fact, sign in change.findings:
-            self.buffers["finding"].append(_FINDING(5, 8, deal, 8, fact, 8, position, 2, sign) + text(code))
+        for deal, fact, code, day, object_, currency, amount, detail, sign in change.signals:
+            head = _SIGNAL(10, 8, deal, 8, fact, 8, position, 8, amount, 4, day - _DATE, 2, sign)
+            self.buffers["signal"].append(
+                b"".join((head, text(code), text(object_), text(currency), text(detail)))
+            )
+        for fact, topic, state, sign in change.notices:
+            self.buffers["notice"].append(
+                _NOTICE(5, 8, fact, 8, position, 2, sign) + text(topic) + _LENGTH(len(state)) + state
+            )
+        for what, deal in change.places:
+            if isinstance(what, int):
+                self.buffers["fact_place"].append(_FACT_PLACE(3, 8, what, 8, deal, 8, position))
+            else:
+                self.buffers["key_place"].append(_KEY_PLACE(3, 8, deal, 8, position) + text(what))
 
     def _text(self, value: str) -> bytes:
         found = self._texts.get(value)

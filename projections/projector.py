@@ -104,20 +104,20 @@ class Projector:
             id_ = found.id
         generations.lock(connection, self.schema, id_)
         row = connection.execute(
-            "SELECT id, position, rules, state FROM generation WHERE id = %s", (id_,)
+            f"SELECT {generations.COLUMNS}, state FROM generation WHERE id = %s", (id_,)
         ).fetchone()
-        if row is None or (self.generation is None and row[3] != "live"):
+        if row is None or (self.generation is None and row[4] != "live"):
             raise GenerationChanged("the live generation has changed; begin the next batch on the new one")
-        return generations.Generation(*row[:3])
+        return generations.made(row)
 
     def _take_in(
         self, connection: Connection[Any], generation: generations.Generation, rows: list[LogRow]
     ) -> None:
-        if self._at != (generation.id, generation.position):
-            self._clusters.clear()
-        if self._edges_upto > generation.position:
-            self._clusters = Clusters(self._read_streams)
+        if self._at is None or self._at[0] != generation.id or self._edges_upto > generation.position:
+            self._clusters = Clusters(self._read_streams, generation.policies)
             self._edges_upto = 0
+        elif self._at[1] != generation.position:
+            self._clusters.clear()
         last = rows[-1][0]
         assert last - generation.position == len(rows), "positions have no gaps"
         self._clusters.learn(read_edges(connection, self._edges_upto, generation.position))

@@ -32,12 +32,12 @@ def deal_of(book: Book, fact: Fact, milestone: m.AnyPayment) -> DealBook:
     A payment's own deal has the negative position of its first milestone in business order as number.
     """
     if carries_a_deal(milestone):
-        return book.deal(fact.stream)
+        return book.deal(fact)
     for key in keys_of(milestone):
         payment = book.payments.get(key)
         if payment is not None and payment.own is not None:
             return payment.own
-    own = book.deals[-fact.position] = DealBook(-fact.position, book.rows)
+    own = book.deals[-fact.position] = DealBook(-fact.position, book)
     own.fact, own.day, own.last = fact.position, milestone.effective, fact.key
     payment_of(book, own, milestone).own = own
     return own

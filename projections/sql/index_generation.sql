@@ -5,5 +5,12 @@ CREATE INDEX ON posting_{generation} (deal, position);
 CREATE INDEX ON deal_name_{generation} (deal, position);
 CREATE INDEX ON deal_name_{generation} (name);
 CREATE INDEX ON deal_dimension_{generation} (deal, name);
-CREATE INDEX ON finding_{generation} (deal);
-ANALYZE posting_{generation}, deal_name_{generation}, deal_dimension_{generation}, finding_{generation};
+CREATE INDEX ON signal_{generation} (deal);
+CREATE INDEX ON signal_{generation} (code);
+CREATE INDEX ON notice_{generation} (topic, fact);
+CREATE INDEX ON fact_place_{generation} (fact);
+CREATE INDEX ON fact_place_{generation} (deal);
+CREATE INDEX ON key_place_{generation} (key);
+CREATE INDEX ON key_place_{generation} (deal);
+ANALYZE posting_{generation}, deal_name_{generation}, deal_dimension_{generation}, signal_{generation},
+    notice_{generation}, fact_place_{generation}, key_place_{generation};

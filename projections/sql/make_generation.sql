@@ -39,12 +39,39 @@ CREATE TABLE deal_dimension_{generation} (
     value text COLLATE "C"
 );
 
--- What the fold found about a fact (a repeated document number, a claim of another system, ...), from a
--- position on; sign -1: no longer.
-CREATE TABLE finding_{generation} (
+-- What stands about a deal beside its postings: exceptions that the rules find (codes in capitals) and conditions
+-- (small letters), from `effective` on, as known from `position` on. It stands while the signs add up to more
+-- than zero. fact: the milestone that said it. amount: minor units of the currency.
+CREATE TABLE signal_{generation} (
     deal bigint NOT NULL,
     fact bigint NOT NULL,
     position bigint NOT NULL,
+    amount bigint NOT NULL,
+    effective date NOT NULL,
     sign smallint NOT NULL,
-    code text COLLATE "C" NOT NULL
+    code text COLLATE "C" NOT NULL,
+    object text COLLATE "C",
+    currency text COLLATE "C",
+    detail text COLLATE "C"
+);
+
+-- Milestones that concern the whole ledger and are in force, as stored, from a position on; sign -1: no longer.
+CREATE TABLE notice_{generation} (
+    fact bigint NOT NULL,
+    position bigint NOT NULL,
+    sign smallint NOT NULL,
+    topic text COLLATE "C" NOT NULL,
+    state bytea NOT NULL
+);
+
+-- The deal of a milestone, and of a key, where it is not simply that of the stream; deal 0: it is again.
+CREATE TABLE fact_place_{generation} (
+    fact bigint NOT NULL,
+    deal bigint NOT NULL,
+    position bigint NOT NULL
+);
+CREATE TABLE key_place_{generation} (
+    deal bigint NOT NULL,
+    position bigint NOT NULL,
+    key text COLLATE "C" NOT NULL
 );

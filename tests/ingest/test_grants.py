@@ -15,7 +15,7 @@ from tests.ingest.messages import ready, said
 
 TABLES = [
     "log", "log_commit", "inbox", "sequence_identity", "deal_key", "deal_link", "payment_crossing",
-    "conflict", "quarantine", "quarantine_replay",
+    "conflict", "quarantine", "quarantine_replay", "awaited", "self_check",
 ]  # fmt: skip
 
 

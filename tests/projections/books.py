@@ -23,8 +23,8 @@ from domain.recording import Batch, Known
 from domain.stored import CODEC
 from projections import accounts as a
 from projections.book import Row
+from projections.cluster import Change
 from projections.clusters import Clusters, Edge, LogRow, by_position, decode
-from projections.fold import Change
 from tests.projections.events import Event
 
 Net = Counter[tuple[Any, ...]]
@@ -115,16 +115,20 @@ class Books:
     def __init__(self, changes: Iterable[Change], ids: dict[int, str]) -> None:
         self.postings: list[Posting] = []
         self.names: dict[int, str] = {}
-        self.findings: Counter[tuple[int, str, int]] = Counter()
+        self.signals: Counter[tuple[Any, ...]] = Counter()
+        self.notices: Counter[tuple[Any, ...]] = Counter()
+        self.places: dict[int | str, int] = {}
         self.dimensions: dict[tuple[int, str, int], str | None] = {}
         self.ids = ids
         for change in changes:
             self.postings += [Posting(change.position, row) for row in change.rows]
             self.names.update(change.names)
             self.dimensions.update({entry[:3]: entry[3] for entry in change.dimensions})
-            for deal, code, fact, sign in change.findings:
-                self.findings[deal, code, fact] += sign
-        assert set(self.findings.values()) <= {0, 1}, "a finding is made once and withdrawn once"
+            for signal in change.signals:
+                self.signals[signal[:-1]] += signal[-1]
+            for notice in change.notices:
+                self.notices[notice[:-1]] += notice[-1]
+            self.places.update(change.places)
 
     def minor(self, on: str | int, currency: str = "EUR", deal: str | None = None) -> dict[str, int]:
         """Account -> what it holds by the end of a day, minor units; zeros left out."""
@@ -178,8 +182,17 @@ class Books:
         return format_minor(found, currency)
 
     def found(self) -> list[str]:
-        """Codes of the findings that stand, sorted."""
-        return sorted(code for (_, code, _), held in self.findings.items() if held)
+        """Codes of the exceptions that the rules found and that stand, sorted."""
+        return sorted(signal[2] for signal, held in self.signals.items() if held and signal[2].isupper())
+
+    def standing(self, on: str) -> set[tuple[str, str, str, int, str]]:
+        """What stands on a day: code, object, currency, amount, detail."""
+        day = from_date(date.fromisoformat(on))
+        held: Counter[tuple[Any, ...]] = Counter()
+        for (_, fact, code, since, object_, currency, amount, detail), sign in self.signals.items():
+            if since <= day:
+                held[fact, code, object_, currency, amount, detail] += sign
+        return {key[1:] for key, sign in held.items() if sign > 0}
 
     def net(self, known: int | None = None) -> Net:
         """Postings summed by everything but position; deals and facts by name, so that logs compare."""
@@ -189,12 +202,15 @@ class Books:
                 found[self.names.get(row[0]), self.ids[row[1]], *row[2:5], *row[6:]] += row[5]
         return Counter({key: amount for key, amount in found.items() if amount})
 
-    def outcome(self) -> tuple[Net, set[tuple[Any, ...]], set[tuple[Any, ...]]]:
-        """All that the journal ends with, by names: postings, dimensions, findings."""
+    def outcome(self) -> tuple[Any, ...]:
+        """All that the journal ends with, by names: postings, dimensions, signals, notices, places."""
         name = self.names.get
         grouped = {(name(d), n, day, value) for (d, n, day), value in self.dimensions.items() if value}
-        found = {(name(d), code, self.ids[at]) for (d, code, at), held in self.findings.items() if held}
-        return self.net(), grouped, found
+        found = {
+            (name(d), self.ids[at], *rest, held) for (d, at, *rest), held in self.signals.items() if held
+        }
+        noticed = {(self.ids[at], *rest, held) for (at, *rest), held in self.notices.items() if held}
+        return self.net(), grouped, found, noticed
 
     def days(self) -> list[int]:
         """Days on which something begins, ends or is half done, and the days around them."""

@@ -127,9 +127,10 @@ class House:
             ).fetchall()
             held[table] = {row for row in rows if row[-1]}
         found = self.connection.execute(
-            f"SELECT deal, fact, code FROM finding_g{generation} GROUP BY 1, 2, 3 HAVING sum(sign) > 0"
+            "SELECT deal, fact, code, effective, object, currency, amount, detail, sum(sign)"
+            f" FROM signal_g{generation} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 HAVING sum(sign) <> 0"
         ).fetchall()
-        return held | {"finding": set(found)}
+        return held | {"signal": set(found)}
 
     def ask(
         self,

@@ -8,8 +8,9 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from projections.book import Row, earned
+from projections.cluster import Cluster, difference
 from projections.clusters import Clusters, decode
-from projections.fold import Cluster, difference, fold
+from projections.fold import fold
 from tests.projections import events as e
 from tests.projections.books import Books, MemoryLog, Posting, books_of, breaches, worth
 from tests.projections.events import Event

@@ -1,0 +1,282 @@
+"""What each recorded fact adds to the journal, the late ones included.
+
+`Cluster` holds the facts of deals that share payments, in business order. A fact that comes last for all
+that it touches is one step; any other refolds the cluster, and the difference is posted at the position of
+the fact that made it. So the final state is a function of the set of facts, and what was known before a
+position never changes.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple, TypeVar, cast
+
+from domain import milestones as m
+from projections.amending import Standing, standing
+from projections.book import Book, DealBook, Notice, Row, Signal
+from projections.facts import BusinessKey, Fact
+from projections.fold import PAYMENT_RULES, PAYMENTS, describe, fold, step
+from projections.parting import Parts, parts
+from projections.policies import DEFAULT_POLICIES, Policies
+from projections.rules import payments
+
+
+class Change(NamedTuple):
+    """What one recorded fact adds to the journal, all of it known from the fact's position on.
+
+    rows: postings. names: public names of deals, "" where the deal has become part of another.
+    dimensions: (deal, dimension, effective day, value), None where an earlier value no longer holds.
+    signals, notices: what is said, and with the other sign what no longer holds. places: (fact position,
+    deal) and (key, deal) of deals that are not simply their streams; deal 0 where they are again.
+    """
+
+    position: int
+    rows: list[Row]
+    names: list[tuple[int, str]]
+    dimensions: list[tuple[int, str, int, str | None]]
+    signals: list[Signal] = []  # noqa: RUF012 - never changed
+    notices: list[Notice] = []  # noqa: RUF012 - never changed
+    places: list[tuple[int | str, int]] = []  # noqa: RUF012 - never changed
+
+
+#: Facts after which it has to be worked out anew what stands, and which deal each fact belongs to.
+_UNSETTLING: Final = frozenset({m.MilestoneCorrected, m.MilestoneVoided, m.DealSplit})
+
+
+class Cluster:
+    """Deals that share payments: their facts in business order, and all that has been posted for them."""
+
+    __slots__ = (
+        "_joined", "book", "broken", "dimensions", "facts", "merged", "names", "places", "policies",
+        "streams", "unsettled",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        streams: list[int],
+        deal_of: dict[int, int] | None = None,
+        policies: Policies = DEFAULT_POLICIES,
+    ) -> None:
+        self.streams = streams
+        self.policies = policies
+        self.facts: list[Fact] = []
+        self.unsettled = False  # whether it holds a fact that makes others stand otherwise
+        self.broken: set[int] = set()  # positions of facts that a rule failed on
+        self.book = Book(deal_of or {}, None, policies)
+        self._joined: list[Book] = []  # of clusters that have just become part of this one
+        self.merged = False
+        self.names: dict[int, str] = {}
+        self.dimensions: dict[tuple[int, str, int], str] = {}
+        self.places: dict[int | str, int] = {}
+
+    @classmethod
+    def restore(
+        cls,
+        facts: list[Fact],
+        streams: list[int],
+        deal_of: dict[int, int],
+        policies: Policies = DEFAULT_POLICIES,
+    ) -> Cluster:
+        """A cluster as it stands after facts that have been projected already."""
+        cluster = cls(streams, deal_of, policies)
+        cluster.facts = sorted(facts)
+        cluster.unsettled = any(type(fact.milestone) in _UNSETTLING for fact in facts)
+        cluster.refold(0)
+        return cluster
+
+    def apply(self, fact: Fact) -> Change:
+        """Take in a fact at its position, and say what it adds to the journal."""
+        if type(fact.milestone) in _UNSETTLING:
+            self.unsettled = True
+        if self.merged or self.unsettled or not self._comes_last(fact):
+            insort(self.facts, fact)
+            return self.refold(fact.position)
+        if not self.facts or self.facts[-1].key < fact.key:
+            self.facts.append(fact)
+        else:
+            insort(self.facts, fact)
+        book = self.book
+        rows, signals, notices = len(book.rows), len(book.signals), len(book.notices)
+        try:
+            deal = step(book, fact)
+        except Exception:  # noqa: BLE001 - `fold` meets it again and logs it
+            # Half a step may have been posted: fold anew; `fold` leaves out what a rule fails on.
+            del book.rows[rows:], book.signals[signals:], book.notices[notices:]
+            return self.refold(fact.position)
+        return self._change(
+            fact.position, deal, book.rows[rows:], book.signals[signals:], book.notices[notices:]
+        )
+
+    def refold(self, position: int) -> Change:
+        """Fold all facts anew; the change is the difference to what has been posted."""
+        before = [self.book, *self._joined]
+        self._joined, self.merged = [], False
+        self.broken = set()  # what a rule failed on may fold now that there is more to go by
+        deal_of = self.book.deal_of
+        if self.unsettled:
+            found = standing(self.facts, self.policies)
+            parted = parts(found, self.facts)
+            self.book = fold(found.facts, deal_of, self.broken, parted.facts, self.policies)
+            _note_amendments(self.book, found)
+            places = _places(self.facts, parted, deal_of)
+        else:
+            self.book = fold(self.facts, deal_of, self.broken, None, self.policies)
+            places = {}
+        rows = difference([row for book in before for row in book.rows], self.book.rows)
+        signals = _turned([x for book in before for x in book.signals], self.book.signals)
+        notices = _turned([x for book in before for x in book.notices], self.book.notices)
+        return self._change_all(position, rows, signals, notices, places)
+
+    def join(self, other: Cluster, deal_of: dict[int, int]) -> None:
+        """Take over another cluster's facts and postings; `refold` then posts the difference.
+
+        deal_of: the deal of every stream of both from now on.
+        """
+        self.streams += other.streams
+        for fact in other.facts:
+            insort(self.facts, fact)
+        self.unsettled |= other.unsettled
+        self._joined += [other.book, *other._joined]
+        self.merged = True
+        self.names |= other.names
+        self.dimensions |= other.dimensions
+        self.places |= other.places
+        self.book.deal_of = deal_of
+
+    def _comes_last(self, fact: Fact) -> bool:
+        milestone = fact.milestone
+        if type(milestone) not in PAYMENT_RULES:
+            last = self.book.deal(fact).last
+            return last is None or last <= fact.key
+        assert isinstance(milestone, PAYMENTS), "only payments have a payment rule"
+        if payments.carries_a_deal(milestone) and not _not_after(self.book.deal(fact).last, fact.key):
+            return False
+        for key in payments.keys_of(milestone):
+            payment = self.book.payments.get(key)
+            if payment is not None and not (
+                _not_after(payment.last, fact.key)
+                and all(_not_after(application.deal.last, fact.key) for application in payment.applications)
+            ):
+                return False
+        return True
+
+    def _change(
+        self,
+        position: int,
+        deal: DealBook,
+        rows: list[Row],
+        signals: list[Signal],
+        notices: list[Notice],
+    ) -> Change:
+        names: list[tuple[int, str]] = []
+        dimensions: list[tuple[int, str, int, str | None]] = []
+        if self.names.get(deal.id) != deal.name:
+            self.names[deal.id] = deal.name
+            names.append((deal.id, deal.name))
+        if deal.news:
+            for name, effective, value in deal.news:
+                self.dimensions[deal.id, name, effective] = value
+            dimensions += [(deal.id, *entry) for entry in deal.news]
+            deal.news.clear()
+        return Change(position, rows, names, dimensions, signals, notices)
+
+    def _change_all(
+        self,
+        position: int,
+        rows: list[Row],
+        signals: list[Signal],
+        notices: list[Notice],
+        places: dict[int | str, int],
+    ) -> Change:
+        deals = self.book.deals
+        names: list[tuple[int, str]] = []
+        for deal in deals.values():
+            deal.news.clear()
+            if self.names.get(deal.id) != deal.name:
+                self.names[deal.id] = deal.name
+                names.append((deal.id, deal.name))
+        gone = [id_ for id_ in self.names if id_ not in deals]
+        names += [(id_, "") for id_ in gone]
+        for id_ in gone:
+            del self.names[id_]
+        now = {(d.id, name, day): value for d in deals.values() for (name, day), value in d.entries.items()}
+        dimensions = [
+            (*entry, now.get(entry))
+            for entry in {**self.dimensions, **now}
+            if self.dimensions.get(entry) != now.get(entry)
+        ]
+        self.dimensions = now
+        moved = [
+            (what, places.get(what, 0))
+            for what in {**self.places, **places}
+            if self.places.get(what, 0) != places.get(what, 0)
+        ]
+        self.places = places
+        return Change(position, rows, names, dimensions, signals, notices, moved)
+
+
+def _note_amendments(book: Book, found: Standing) -> None:
+    """What amendments decide is no open conflict any more; what they can't decide is an exception."""
+    facts = {fact.position: fact for fact in (*found.facts, *found.voided)}
+    for position in found.amended:
+        deal = book.deal(facts[position])
+        deal.signal("settled", fact=position, day=facts[position].milestone.effective)
+    for amendment, code in found.misfits:
+        home = found.home.get(amendment.position)
+        deal = book.deal(amendment if home is None else facts.get(home, amendment))
+        deal.fact, deal.day = amendment.position, amendment.milestone.effective
+        if home is None:
+            describe(deal, amendment.milestone)
+        deal.find(code)
+
+
+def _places(facts: Iterable[Fact], found: Parts, deal_of: dict[int, int]) -> dict[int | str, int]:
+    """The deals of facts and keys, where they are not simply those of their streams."""
+    elsewhere: set[int] = set()
+    for fact in facts:
+        id_, usual = found.facts.get(fact.position), deal_of.get(fact.stream, fact.stream)
+        if id_ is not None and id_ != usual:
+            elsewhere |= {id_, usual}
+    if not elsewhere:
+        return {}
+    places: dict[int | str, int] = {p: id_ for p, id_ in found.facts.items() if id_ in elsewhere}
+    return places | {key: id_ for key, id_ in found.keys.items() if id_ in elsewhere}
+
+
+def _not_after(last: BusinessKey | None, key: BusinessKey) -> bool:
+    return last is None or last <= key
+
+
+def difference(before: list[Row], after: list[Row]) -> list[Row]:
+    """The rows that turn one journal into another.
+
+    Point postings of the same kind net; intervals are taken back and posted whole (accounting.md 3b).
+    """
+    points: dict[tuple[Any, ...], int] = {}
+    spans: dict[Row, int] = {}
+    for rows, sign in ((before, -1), (after, 1)):
+        for row in rows:
+            if row[8] == row[9]:
+                key = row[:5] + row[6:]
+                points[key] = points.get(key, 0) + sign * row[5]
+            else:
+                spans[row] = spans.get(row, 0) + sign
+    out: list[Row] = [(*key[:5], amount, *key[5:]) for key, amount in points.items() if amount]
+    for row, count in spans.items():
+        out += [row if count > 0 else (*row[:5], -row[5], *row[6:])] * abs(count)
+    return out
+
+
+_Signed = TypeVar("_Signed", Signal, Notice)
+
+
+def _turned(before: list[_Signed], after: list[_Signed]) -> list[_Signed]:
+    """What turns one list of signed statements into another: the sign is each one's last item."""
+    count: Counter[tuple[Any, ...]] = Counter()
+    for statements, way in ((before, -1), (after, 1)):
+        for statement in statements:
+            count[statement[:-1]] += way * statement[-1]
+    turned = [(*said, 1 if left > 0 else -1) for said, left in count.items() for _ in range(abs(left))]
+    return cast("list[_Signed]", turned)
