@@ -22,7 +22,7 @@ def deal(connection: Connection[Any], key: str, known: Known, at: date) -> dict[
     with one_moment(connection):
         live = reading.generation(connection, None)
         position = reading.known_position(connection, known, live)
-        found = deals.deal(connection, key, live.id, position, at)
+        found = deals.deal(connection, key, live, position, at)
         return {
             **found,
             "known": {"position": position, "time": reading.recorded_at(connection, position)},
@@ -36,20 +36,21 @@ def timeline(connection: Connection[Any], key: str, known: Known) -> dict[str, A
     with one_moment(connection):
         live = reading.generation(connection, None)
         position = reading.known_position(connection, known, live)
-        facts = deals.timeline(connection, key, position)
-        times = reading.times_of(connection, [fact.position for fact in facts])
+        entries = deals.timeline(connection, key, live, position)
+        times = reading.times_of(connection, [entry.fact.position for entry in entries])
         return {
             "key": key,
             "known": {"position": position, "time": reading.recorded_at(connection, position)},
-            "milestones": [_entry(fact, times[fact.position]) for fact in facts],
+            "milestones": [_entry(*entry, times[entry.fact.position]) for entry in entries],
         }
 
 
-def _entry(fact: Fact, recorded_at: str) -> dict[str, Any]:
+def _entry(fact: Fact, state: str, recorded_at: str) -> dict[str, Any]:
     event = event_of(fact.milestone)
     return {
         "position": fact.position,
         "recorded_at": recorded_at,
+        "state": state,
         "effective_on": format_day(fact.milestone.effective),
         "type": fact.milestone.name,
         "source": fact.milestone.source,

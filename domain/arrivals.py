@@ -11,8 +11,9 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from domain.contract import parse_event
 from domain.deal import message_identity, sequence_identity
-from domain.milestones import Milestone
+from domain.milestones import Milestone, MilestoneCorrected
 from domain.placement import AMENDING, leads
 from domain.refusals import Reason
 
@@ -48,7 +49,8 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     topic: its stored name. milestone: None where another process has read it. digest: SHA-256 of its content.
     state: as stored. identity, sequence_identity: 16 bytes each. target: the identity of the milestone that
     this one corrects or voids. row: the recorder's own form of what it can pack before the log is locked;
-    opaque here, and empty where it packs later.
+    opaque here, and empty where it packs later. reaches: keys of a correction's replacement, whose deals are
+    folded together with the target's.
     """
 
     topic: str
@@ -63,6 +65,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     registers: bool
     target: bytes | None = None
     row: bytes = b""
+    reaches: tuple[str, ...] = ()
 
 
 class Prepared(msgspec.Struct, frozen=True, gc=False):
@@ -96,8 +99,11 @@ def arrival_of(milestone: Milestone, digest: bytes, state: bytes, pack: Packing 
     """A milestone with its identities and keys worked out. pack: the recorder's, for `row`."""
     identity = message_identity(milestone.source, milestone.id)
     target = None
+    reaches: tuple[str, ...] = ()
     if isinstance(milestone, AMENDING):
         target = message_identity(milestone.target.source, milestone.target.id)
+        if isinstance(milestone, MilestoneCorrected):
+            reaches = _reaches(milestone)
     return Arrival(
         milestone.name,
         milestone,
@@ -108,7 +114,13 @@ def arrival_of(milestone: Milestone, digest: bytes, state: bytes, pack: Packing 
         *leads(milestone),
         target,
         b"" if pack is None else pack(milestone.name, state, identity, digest),
+        reaches,
     )
+
+
+def _reaches(correction: MilestoneCorrected) -> tuple[str, ...]:
+    found = leads(parse_event(msgspec.json.decode(correction.replacement)))
+    return (*found.joining, *found.homes)
 
 
 def refused(

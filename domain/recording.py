@@ -35,6 +35,7 @@ class Known(msgspec.Struct):
     head, inbox, conflicts, quarantined: the last number given out in each. recorded_at: microseconds since
     1970-01-01 UTC at which this batch is recorded. firsts: by identity and by sequence identity. versions:
     the last of each stream, of roots only. held: open quarantine entries by (digest of the body, mapping).
+    awaited: streams of corrections and voids that came before their target, by the target's identity.
     """
 
     head: int
@@ -47,6 +48,7 @@ class Known(msgspec.Struct):
     forest: Forest
     versions: dict[int, int]
     held: dict[tuple[bytes, str | None], int]
+    awaited: dict[bytes, list[int]] = {}
 
 
 class KeptConflict(NamedTuple):
@@ -86,6 +88,7 @@ class Rows(msgspec.Struct):
     conflicts: list[KeptConflict] = []
     quarantine: list[Held] = []
     replays: list[Replayed] = []
+    awaited: list[tuple[bytes, int, int]] = []
 
 
 def asked(batch: Sequence[Prepared]) -> Asked:
@@ -98,6 +101,8 @@ def asked(batch: Sequence[Prepared]) -> Asked:
         keys.update(arrival.joining)
         if arrival.homes:
             keys.update(arrival.homes)
+        if arrival.reaches:
+            keys.update(arrival.reaches)
     return Asked(
         identities,
         [arrival.sequence_identity for arrival in arrivals if arrival.sequence_identity is not None],
@@ -193,8 +198,9 @@ class Batch:
         streams, forest = known.streams, known.forest
         joining, homes, payment = arrival.joining, arrival.homes, arrival.payment
         stream, absorbed = place(joining, homes, streams, forest)
-        if arrival.target is not None and (target := known.firsts.get(arrival.target)) is not None:
-            stream = forest.root(target.stream)
+        if arrival.target is not None:
+            target = known.firsts.get(arrival.target)
+            stream = None if target is None else forest.root(target.stream)
         if stream is None:
             stream = position
             known.versions[position] = 0
@@ -202,17 +208,34 @@ class Batch:
             forest.link(child, stream)
             known.versions.pop(child, None)
             rows.links.append((child, stream, position))
-        if payment is not None:
-            # by any of its keys: a bank's receipt also carries the key that the ERP knows the payment by
-            for home in sorted({forest.root(streams[key]) for key in homes if key in streams}):
-                if home != stream:
-                    rows.crossings.append((stream, home, position))
+        if payment is not None or arrival.target is not None or known.awaited:
+            self._cross(arrival, stream, position)
         if arrival.registers:
             for key in (*joining, *homes):
                 if key not in streams:
                     streams[key] = stream
                     rows.keys.append((key, stream, position))
         return stream
+
+    def _cross(self, arrival: Arrival, stream: int, position: int) -> None:
+        """The streams that have to be folded together with the milestone's, without being one deal with it.
+
+        Those of the same payment, by any of its keys (a bank's receipt also carries the key that the ERP knows
+        it by); of the deals that a correction's replacement names; of corrections that were waiting for it.
+        """
+        known, rows = self.known, self.rows
+        streams, root = known.streams, known.forest.root
+        keys = (*arrival.homes, *arrival.reaches) if arrival.payment is not None else arrival.reaches
+        met = {root(streams[key]) for key in keys if key in streams}
+        met.update(map(root, known.awaited.get(arrival.identity, ())))
+        rows.crossings += [(stream, home, position) for home in sorted(met) if home != stream]
+        for key in arrival.reaches:
+            if key not in streams:
+                streams[key] = stream
+                rows.keys.append((key, stream, position))
+        if arrival.target is not None and arrival.target not in known.firsts:
+            known.awaited.setdefault(arrival.target, []).append(stream)
+            rows.awaited.append((arrival.target, stream, position))
 
     def _accept(self, accepted: Accepted) -> int:
         """The inbox row of the accepted bytes: a new one, unless they are stored already."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import insort
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, Final, NamedTuple, TypeVar, cast
+from typing import Any, Final, NamedTuple, TypeVar
 
 from domain import milestones as m
 from projections.amending import Standing, standing
@@ -275,8 +275,12 @@ _Signed = TypeVar("_Signed", Signal, Notice)
 def _turned(before: list[_Signed], after: list[_Signed]) -> list[_Signed]:
     """What turns one list of signed statements into another: the sign is each one's last item."""
     count: Counter[tuple[Any, ...]] = Counter()
-    for statements, way in ((before, -1), (after, 1)):
-        for statement in statements:
-            count[statement[:-1]] += way * statement[-1]
-    turned = [(*said, 1 if left > 0 else -1) for said, left in count.items() for _ in range(abs(left))]
-    return cast("list[_Signed]", turned)
+    for one in before:
+        count[one[:-1]] -= one[-1]
+    for one in after:
+        count[one[:-1]] += one[-1]
+    turned: list[Any] = []
+    for said, left in count.items():
+        sign = (1 if left > 0 else -1,)
+        turned += [said + sign] * abs(left)
+    return turned

@@ -10,11 +10,12 @@ from psycopg import Connection
 from domain.instants import format_day, from_date
 from domain.keys import name_order
 from domain.money import format_minor
-from domain.stored import CODEC
 from projections import accounts as a
 from projections import queries
-from projections.clusters import LogRow, decode
+from projections.amending import standing
+from projections.clusters import decode
 from projections.facts import Fact
+from projections.generations import Generation
 from projections.projector import read_streams
 
 
@@ -23,18 +24,22 @@ class DealUnknown(LookupError):
 
 
 class Streams(NamedTuple):
-    """A deal by a position: its number and the streams that belong to it."""
+    """A deal by a position: its number, and the streams that its keys lead to."""
 
     deal: int
     streams: list[int]
 
 
-def find(connection: Connection[Any], key: str, known: int) -> Streams:
+def find(connection: Connection[Any], key: str, generation: int, known: int) -> Streams:
     """The deal that a key belonged to by a position. Raises DealUnknown."""
     row = connection.execute(queries.statement("deal_streams"), {"key": key, "known": known}).fetchone()
     if row is None or row[0] is None:
         raise DealUnknown(f"no milestone with the key {key!r} had been recorded by position {known}")
-    return Streams(*row)
+    found = Streams(*row)
+    placed = connection.execute(
+        queries.statement("key_place", generation), {"key": key, "known": known}
+    ).fetchone()
+    return found._replace(deal=placed[0]) if placed is not None and placed[0] else found
 
 
 def number_of(connection: Connection[Any], key: str, generation: int, known: int) -> int:
@@ -43,40 +48,55 @@ def number_of(connection: Connection[Any], key: str, generation: int, known: int
     if own is not None:
         return own
     try:
-        return find(connection, key, known).deal
+        return find(connection, key, generation, known).deal
     except DealUnknown:
         return 0
 
 
-def facts_of(connection: Connection[Any], found: Streams, known: int) -> list[Fact]:
-    """The facts of a deal in business order."""
-    return sorted(map(decode, read_streams(connection, found.streams, known)))
+def facts_of(connection: Connection[Any], found: Streams, generation: int, known: int) -> list[Fact]:
+    """All that was recorded for a deal, in business order; what was corrected or voided as it came in."""
+    placed = dict(
+        connection.execute(
+            queries.statement("fact_places", generation),
+            {"deal": found.deal, "streams": found.streams, "known": known},
+        ).fetchall()
+    )
+    here = [position for position, deal_ in placed.items() if deal_ == found.deal]
+    if here:
+        # said one by one: a split deal, or one to which a correction has moved something
+        cursor = connection.cursor(binary=True)
+        cursor.execute(queries.statement("read_positions"), {"positions": here})
+        return sorted(map(decode, cursor.fetchall()))
+    rows = read_streams(connection, found.streams, known)
+    return sorted(decode(row) for row in rows if row[0] not in placed)
 
 
-def deal(connection: Connection[Any], key: str, generation: int, known: int, at: date) -> dict[str, Any]:
+def deal(
+    connection: Connection[Any], key: str, generation: Generation, known: int, at: date
+) -> dict[str, Any]:
     """A deal as known by a position: names, keys, dimensions and account balances on a date.
 
     Balances: currency -> account -> decimal string.
     """
-    found = find(connection, key, known)
-    number = payment_deal(connection, key, generation, known) or found.deal
-    facts = facts_of(connection, found, known)
+    found = find(connection, key, generation.id, known)
+    number = payment_deal(connection, key, generation.id, known) or found.deal
+    facts = standing(facts_of(connection, found, generation.id, known), generation.policies).facts
     keys = sorted({k for fact in facts for k in fact.milestone.keys}, key=name_order)
     dimensions: dict[str, str] = {}
     for fact in facts:
         if fact.milestone.effective <= from_date(at):
             dimensions |= fact.milestone.dimensions
     return {
-        "deal": key if number < 0 else keys[0],
+        "deal": key if number < 0 or not keys else keys[0],
         "number": number,
         "keys": keys,
         "dimensions": dimensions,
         "milestones": len(facts),
-        "first_effective_on": format_day(facts[0].milestone.effective),
-        "last_effective_on": format_day(facts[-1].milestone.effective),
+        "first_effective_on": format_day(facts[0].milestone.effective) if facts else None,
+        "last_effective_on": format_day(facts[-1].milestone.effective) if facts else None,
         "at": at.isoformat(),
-        "balances": balances(connection, number, generation, known, at),
-        "findings": findings(connection, number, generation, known),
+        "balances": balances(connection, number, generation.id, known, at),
+        "findings": findings(connection, number, generation.id, known),
     }
 
 
@@ -112,19 +132,24 @@ def findings(connection: Connection[Any], number: int, generation: int, known: i
     ]
 
 
-def timeline(connection: Connection[Any], key: str, known: int) -> list[Fact]:
+class Entry(NamedTuple):
+    """A milestone on a deal's timeline, as it was recorded. state: `stands`, `corrected` or `voided`."""
+
+    fact: Fact
+    state: str
+
+
+def timeline(connection: Connection[Any], key: str, generation: Generation, known: int) -> list[Entry]:
     """The deal's milestones in business order, as known by a position. Raises DealUnknown."""
-    return facts_of(connection, find(connection, key, known), known)
-
-
-def milestone_row(connection: Connection[Any], position: int) -> LogRow | None:
-    """One row of the log, or None beyond its head."""
-    row: LogRow | None = connection.execute(
-        "SELECT position, stream, topic, state FROM log WHERE position = %s", (position,)
-    ).fetchone()
-    return row
-
-
-def milestone_of(row: LogRow) -> Any:
-    """The milestone of a row of the log."""
-    return CODEC.decode(row[2], row[3])
+    found = find(connection, key, generation.id, known)
+    facts = facts_of(connection, found, generation.id, known)
+    resolved = standing(facts, generation.policies)
+    voided = {fact.position for fact in resolved.voided}
+    amended = set(resolved.amended)
+    return [
+        Entry(
+            fact,
+            "voided" if fact.position in voided else "corrected" if fact.position in amended else "stands",
+        )
+        for fact in facts
+    ]

@@ -120,7 +120,7 @@ class LogUnit:
             keys = self._ask("keys", text_array(unseen)) if unseen else None
             links = self._ask("links", memory.links_seen)
             held = self._ask("held", bytea_array(wanted.quarantined)) if wanted.quarantined else None
-        last, inbox, conflicts, quarantined, recorded_at, self._transaction = head.fetchall()[0]
+        last, inbox, conflicts, quarantined, recorded_at, self._transaction, waiting = head.fetchall()[0]
         self.is_decided = True
         memory.see_head(last)
         if keys is not None:
@@ -132,6 +132,10 @@ class LogUnit:
         firsts: dict[bytes | None, First] = {
             row[0]: First(row[1], row[2], row[3]) for cursor in found for row in cursor
         }
+        awaited: dict[bytes, list[int]] = {}
+        if waiting and wanted.identities:
+            for target, stream in self._ask("awaited", uuid_array(wanted.identities)):
+                awaited.setdefault(target, []).append(stream)
         return Known(
             last,
             inbox,
@@ -143,6 +147,7 @@ class LogUnit:
             memory.forest,
             memory.versions,
             {} if held is None else {(digest, mapping): entry for digest, mapping, entry in held},
+            awaited,
         )
 
     def look_up_more(
@@ -227,6 +232,8 @@ class LogUnit:
             self._ask("insert_link", *link)
         for crossing in rows.crossings:
             self._ask("insert_crossing", *crossing)
+        for target, stream, position in rows.awaited:
+            self._ask("insert_awaited", UUID(bytes=target), stream, position)
         for number, inbox, position, item, arrival in rows.conflicts:
             self._ask(
                 "insert_conflict", number, inbox, UUID(bytes=arrival.identity), position, arrival.digest,

@@ -31,22 +31,25 @@ def told(house: House) -> House:
 
 
 def test_a_deal_is_found_by_every_key_and_only_by_those_known_then(told: House) -> None:
-    joined = {tuple(deals.find(told.connection, key, 5)) == (1, [1, 2]) for key in (ORDER, OPPORTUNITY)}
+    joined = {
+        tuple(deals.find(told.connection, key, told.live().id, 5)) == (1, [1, 2])
+        for key in (ORDER, OPPORTUNITY)
+    }
     assert joined == {True}
-    assert deals.find(told.connection, ORDER, 2) == (1, [1])
-    assert deals.find(told.connection, OPPORTUNITY, 2) == (2, [2])
+    assert deals.find(told.connection, ORDER, told.live().id, 2) == (1, [1])
+    assert deals.find(told.connection, OPPORTUNITY, told.live().id, 2) == (2, [2])
     for key, known in ((OPPORTUNITY, 1), (f"{e.ERP}:order:SO-9", 5)):
         with pytest.raises(deals.DealUnknown, match="no milestone"):
-            deals.find(told.connection, key, known)
+            deals.find(told.connection, key, told.live().id, known)
 
 
 def test_its_balances_are_those_of_its_books(told: House) -> None:
     books, live = books_of(STORY), told.live().id
     for on in ("2024-01-01", "2024-06-30", "2025-01-01"):
-        read = deals.deal(told.connection, ORDER, live, 5, date.fromisoformat(on))
+        read = deals.deal(told.connection, ORDER, told.live(), 5, date.fromisoformat(on))
         held = {name: parse_minor(amount, "EUR") for name, amount in read["balances"].get("EUR", {}).items()}
         assert held == books.minor(on, deal="opportunity:O-1")
-    found = deals.deal(told.connection, ORDER, live, 5, date(2025, 1, 1))
+    found = deals.deal(told.connection, ORDER, told.live(), 5, date(2025, 1, 1))
     assert found["deal"] == OPPORTUNITY
     assert found["findings"] == [{"code": "DUPLICATE_BUSINESS_KEY", "fact": 5, "since_position": 5}]
     assert found["milestones"] == 4
@@ -54,26 +57,23 @@ def test_its_balances_are_those_of_its_books(told: House) -> None:
 
 def test_its_dimensions_are_those_of_the_day(told: House) -> None:
     def owner(on: str, known: int) -> str:
-        read = deals.deal(told.connection, ORDER, told.live().id, known, date.fromisoformat(on))
+        read = deals.deal(told.connection, ORDER, told.live(), known, date.fromisoformat(on))
         return str(read["dimensions"]["owner"])
 
     assert [owner("2024-01-02", 5), owner("2024-03-01", 5), owner("2024-03-01", 4)] == ["Kim", "Eve", "Kim"]
 
 
 def test_its_timeline_is_in_business_order(told: House) -> None:
-    assert [fact.position for fact in deals.timeline(told.connection, OPPORTUNITY, 5)] == [2, 1, 3, 5]
-    assert [fact.position for fact in deals.timeline(told.connection, OPPORTUNITY, 2)] == [2]
+    def positions(known: int) -> list[int]:
+        entries = deals.timeline(told.connection, OPPORTUNITY, told.live(), known)
+        return [entry.fact.position for entry in entries]
+
+    assert positions(5) == [2, 1, 3, 5]
+    assert positions(2) == [2]
 
 
 def test_cash_without_a_deal_is_a_deal_of_its_own(told: House) -> None:
     key = f"{e.ERP}:payment:P-1"
-    found = deals.deal(told.connection, key, told.live().id, 5, date(2024, 2, 1))
+    found = deals.deal(told.connection, key, told.live(), 5, date(2024, 2, 1))
     assert found["deal"] == key
     assert found["balances"] == {"EUR": {"source.bank": "-50.00", "unapplied": "50.00"}}
-
-
-def test_a_row_of_the_log_becomes_its_milestone(told: House) -> None:
-    row = deals.milestone_row(told.connection, 1)
-    assert row is not None
-    assert deals.milestone_of(row).order == "SO-1"
-    assert deals.milestone_row(told.connection, 6) is None

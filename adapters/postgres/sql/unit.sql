@@ -14,12 +14,17 @@ SELECT
     coalesce((SELECT max(id) FROM quarantine), 0),
     (extract(epoch FROM greatest(clock_timestamp(), c.recorded_at + interval '1 microsecond'))
         * 1000000)::bigint,
-    pg_current_xact_id()::text::bigint
+    pg_current_xact_id()::text::bigint,
+    EXISTS (SELECT FROM awaited)
 FROM (SELECT) AS one
 LEFT JOIN (SELECT last, recorded_at FROM log_commit ORDER BY first DESC LIMIT 1) AS c ON true
 
 -- name: identities
 SELECT uuid_send(identity), position, digest, stream FROM log WHERE identity = ANY (%s)
+
+-- name: awaited
+-- Corrections and voids that came before their targets.
+SELECT uuid_send(target), stream FROM awaited WHERE target = ANY (%s) ORDER BY position
 
 -- name: sequences
 SELECT uuid_send(s.identity), l.position, l.digest, l.stream
@@ -63,6 +68,9 @@ INSERT INTO deal_link (child, parent, position) VALUES (%s, %s, %s)
 
 -- name: insert_crossing
 INSERT INTO payment_crossing (stream_a, stream_b, position) VALUES (%s, %s, %s)
+
+-- name: insert_awaited
+INSERT INTO awaited (target, stream, position) VALUES (%s, %s, %s)
 
 -- name: insert_conflict
 INSERT INTO conflict (id, inbox, identity, position, digest, source, event_id, type, recorded_at)
