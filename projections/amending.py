@@ -60,52 +60,62 @@ def standing(facts: Sequence[Fact], policies: Policies) -> Standing:
         return Standing(list(facts), [], [], [], {})
     known = {(fact.milestone.source, fact.milestone.id): fact for fact in facts}
     depth, roots = _depths(amendments, known)
-    contents: dict[int, m.AnyMilestone | None] = {}  # what an amendment says, by position; None: nothing
-    of: dict[Identity, list[Fact]] = {}
-    misfits: list[tuple[Fact, str]] = []
-    amended: list[int] = []
-
-    def settled(fact: Fact) -> m.AnyMilestone | None:
-        """The content of a fact, given that what amends it has been looked at."""
-        found: m.AnyMilestone | None = fact.milestone
-        for amendment in sorted(of.get((fact.milestone.source, fact.milestone.id), ()), key=recency):
-            content = contents[amendment.position]
-            if isinstance(content, m.MilestoneVoided):
-                found = None
-            elif isinstance(content, m.MilestoneCorrected):
-                found = replacement_of(content.replacement)
-        return found
-
+    in_force = _InForce(policies)
     for fact in sorted(amendments, key=lambda one: -depth.get(one.position, 0)):
-        root = roots.get(fact.position)
-        content = settled(fact) if fact.position in depth else None
-        contents[fact.position] = None
-        if root is None:
-            misfits.append((fact, "PREDECESSOR_MISSING"))
-        elif isinstance(content, AMENDING):
-            if _identity(content) != _identity(fact.milestone):
-                misfits.append((fact, "PREDECESSOR_MISSING"))  # corrected to speak of something else
-            elif not policies.at(fact.milestone.effective).entitled_for(type(root.milestone), content.source):
-                misfits.append((fact, "SOR_VIOLATION"))
-            else:
-                contents[fact.position] = content
-                of.setdefault(_identity(content), []).append(fact)
-    stand, voided = [], []
+        in_force.take(fact, roots.get(fact.position))
+    found = Standing([], [], [], in_force.misfits, {at: root.position for at, root in roots.items()})
     for fact in facts:
         if isinstance(fact.milestone, AMENDING):
             continue
-        if (fact.milestone.source, fact.milestone.id) not in of:
-            stand.append(fact)
+        if not in_force.amends(fact):
+            found.facts.append(fact)
             continue
-        amended.append(fact.position)
-        content = settled(fact)
+        found.amended.append(fact.position)
+        content = in_force.content(fact)
         if content is None:
-            voided.append(fact)
+            found.voided.append(fact)
         else:
-            stand.append(Fact(business_key(content), fact.position, fact.stream, content))
-    stand.sort()
-    home = {position: root.position for position, root in roots.items()}
-    return Standing(stand, voided, amended, misfits, home)
+            found.facts.append(Fact(business_key(content), fact.position, fact.stream, content))
+    found.facts.sort()
+    return found
+
+
+class _InForce:
+    """The amendments that hold, taken in from those of amendments down to those of facts."""
+
+    def __init__(self, policies: Policies) -> None:
+        self.misfits: list[tuple[Fact, str]] = []
+        self._policies = policies
+        self._of: dict[Identity, list[tuple[Recency, m.AnyMilestone]]] = {}
+
+    def take(self, fact: Fact, root: Fact | None) -> None:
+        """Take in an amendment, after all that amend it. root: the fact that it speaks of in the end."""
+        if root is None:
+            self.misfits.append((fact, "PREDECESSOR_MISSING"))
+            return
+        content = self.content(fact)
+        if not isinstance(content, AMENDING):
+            return  # voided
+        if _identity(content) != _identity(fact.milestone):
+            self.misfits.append((fact, "PREDECESSOR_MISSING"))  # corrected to speak of something else
+            return
+        policy = self._policies.at(fact.milestone.effective)
+        if not policy.entitled_for(type(root.milestone), content.source):
+            self.misfits.append((fact, "SOR_VIOLATION"))
+            return
+        self._of.setdefault(_identity(content), []).append((recency(fact), content))
+
+    def amends(self, fact: Fact) -> bool:
+        """Whether an amendment decides what a fact says."""
+        return (fact.milestone.source, fact.milestone.id) in self._of
+
+    def content(self, fact: Fact) -> m.AnyMilestone | None:
+        """What a fact says, by the last amendment of it; None where that voids it."""
+        amendments = self._of.get((fact.milestone.source, fact.milestone.id))
+        if amendments is None:
+            return fact.milestone
+        _, last = max(amendments, key=lambda one: one[0])
+        return replacement_of(last.replacement) if isinstance(last, m.MilestoneCorrected) else None
 
 
 def _identity(amendment: m.AnyMilestone) -> Identity:

@@ -74,6 +74,12 @@ def kept(connection: Connection[Any], id_: int) -> Generation | None:
     return None if row is None else made(row)
 
 
+def sides(connection: Connection[Any]) -> list[Generation]:
+    """The generations that are kept beside the live one under other policies, the oldest first."""
+    rows = connection.execute(f"SELECT {COLUMNS} FROM generation WHERE state = 'side' ORDER BY id")
+    return [made(row) for row in rows.fetchall()]
+
+
 def make(connection: Connection[Any], state: str, policies: Policies = DEFAULT_POLICIES) -> Generation:
     """A new generation with empty tables, in the caller's transaction. state: building, live or side."""
     row = connection.execute(
@@ -105,6 +111,13 @@ def try_hold(connection: Connection[Any], schema: str, generation: int) -> bool:
         "SELECT pg_try_advisory_lock(%s, hashtext(%s))", (_LOCK_SPACE, f"{schema}.generation.{generation}")
     ).fetchone()
     return bool(row and row[0])
+
+
+def let_go(connection: Connection[Any], schema: str, generation: int) -> None:
+    """The end of `try_hold`."""
+    connection.execute(
+        "SELECT pg_advisory_unlock(%s, hashtext(%s))", (_LOCK_SPACE, f"{schema}.generation.{generation}")
+    )
 
 
 def advance(connection: Connection[Any], generation: int, position: int) -> None:
@@ -139,8 +152,6 @@ def clear_away(connection: Connection[Any], schema: str) -> list[int]:
             continue
         if try_hold(connection, schema, id_):
             drop(connection, id_)
-            connection.execute(
-                "SELECT pg_advisory_unlock(%s, hashtext(%s))", (_LOCK_SPACE, f"{schema}.generation.{id_}")
-            )
+            let_go(connection, schema, id_)
             dropped.append(id_)
     return dropped

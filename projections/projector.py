@@ -15,7 +15,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import Connection
 
-from projections import generations, moments, queries
+from projections import alternatives, generations, moments, queries
 from projections.clusters import Clusters, Edge, LogRow, by_position, decode
 from projections.journal import Journal
 
@@ -25,6 +25,8 @@ BATCH: Final = 5_000
 POLL_SECONDS: Final = 0.5
 #: How long a notification is let to gather company before the next batch.
 GATHER_SECONDS: Final = 0.04
+#: How often it is looked whether another policy has been activated.
+LOOK_SECONDS: Final = 1.0
 
 Connect = Callable[[], Connection[Any]]
 
@@ -130,7 +132,8 @@ class Projector:
             journal.add(self._clusters.take(decode(row), edges.get(row[0], ())))
         journal.write(connection.cursor(), generation.id)
         generations.advance(connection, generation.id, last)
-        connection.execute("SELECT pg_notify(%s, %s)", (projected_channel(self.schema), str(last)))
+        if self.generation is None:
+            connection.execute("SELECT pg_notify(%s, %s)", (projected_channel(self.schema), str(last)))
         self._at, self._edges_upto = (generation.id, last), last
 
     def catch_up(self, connection: Connection[Any]) -> int:
@@ -155,7 +158,7 @@ class GenerationChanged(RuntimeError):
 
 def run(connect: Connect, schema: str, log_channel: str, stop: Event) -> None:
     """Project until `stop` is set. A lost connection is made again; an error is logged and tried again."""
-    projector = Projector(schema)
+    projector, beside = Projector(schema), _Beside(schema)
     wait = 0.1
     while not stop.is_set():
         try:
@@ -164,7 +167,8 @@ def run(connect: Connect, schema: str, log_channel: str, stop: Event) -> None:
                 while not stop.is_set():
                     projector.catch_up(connection)
                     wait = 0.1
-                    _await_news(listener, stop)
+                    if not beside.bring_forward(connection):
+                        _await_news(listener, stop)
         except (psycopg.Error, OSError) as error:
             if stop.is_set():
                 return
@@ -175,6 +179,29 @@ def run(connect: Connect, schema: str, log_channel: str, stop: Event) -> None:
             _log.exception("the projector failed on a batch; trying again in %.1f s", wait)
             stop.wait(wait)
             wait = min(wait * 2, 30.0)
+
+
+class _Beside:
+    """Brings forward the generations that are kept under other policies, a batch at a time."""
+
+    def __init__(self, schema: str) -> None:
+        self._schema = schema
+        self._projectors: dict[int, Projector] = {}
+        self._looked = float("-inf")
+
+    def bring_forward(self, connection: Connection[Any]) -> bool:
+        """Take one batch into each: whether there may be more."""
+        if time.monotonic() - self._looked > LOOK_SECONDS:
+            kept = alternatives.tend(connection, self._schema)
+            self._projectors = {
+                id_: self._projectors.get(id_) or Projector(self._schema, id_) for id_ in kept
+            }
+            self._looked = time.monotonic()
+        try:
+            return sum(projector.project(connection) for projector in self._projectors.values()) > 0
+        except GenerationChanged:
+            self._looked = float("-inf")  # one was dropped meanwhile
+            return True
 
 
 def _await_news(listener: Connection[Any], stop: Event) -> None:

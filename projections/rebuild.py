@@ -17,7 +17,8 @@ from typing import Any, Final, NamedTuple
 import psycopg
 from psycopg import Connection
 
-from projections import bulk, generations, moments
+from projections import alternatives, bulk, generations, moments
+from projections.policies import Policies
 from projections.projector import Projector, projected_channel
 
 _MOST_WORKERS: Final = 8
@@ -38,8 +39,17 @@ def _silent(_stage: str, _done: int) -> None:
     return None
 
 
-def rebuild(conninfo: str, schema: str, *, workers: int = 0, report: Report = _silent) -> Rebuilt:
+def rebuild(
+    conninfo: str,
+    schema: str,
+    *,
+    workers: int = 0,
+    report: Report = _silent,
+    policies: Policies | None = None,
+) -> Rebuilt:
     """Build a new generation from the whole log and make it the live one.
+
+    policies: those to adopt; default: all that are activated.
 
     conninfo: connects to the schema as the application's role (adapters.postgres.connections). workers:
     processes that fold; 0 for one more than there are cores, since each waits for the database at times.
@@ -48,8 +58,10 @@ def rebuild(conninfo: str, schema: str, *, workers: int = 0, report: Report = _s
     """
     with psycopg.connect(conninfo, autocommit=True) as connection:
         generations.clear_away(connection, schema)
+        if policies is None:
+            policies = alternatives.adopting(connection, generations.live(connection))
         with connection.transaction():
-            generation = generations.make(connection, "building").id
+            generation = generations.make(connection, "building", policies).id
         if not generations.try_hold(connection, schema, generation):
             raise AssertionError("a new generation has no other writer")
         moments.reach("before_bulk")
@@ -57,7 +69,7 @@ def rebuild(conninfo: str, schema: str, *, workers: int = 0, report: Report = _s
         row = connection.execute("SELECT coalesce(max(position), 0) FROM log").fetchone()
         upto = int(row[0]) if row else 0
         milestones = postings = 0
-        for loaded in _load_all(bulk.shares(connection, conninfo, generation, upto), workers):
+        for loaded in _load_all(bulk.shares(connection, conninfo, generation, upto, policies), workers):
             milestones += loaded.milestones
             postings += loaded.postings
             report("bulk", milestones)
