@@ -16,8 +16,11 @@ from psycopg import Connection
 
 from domain.stored import CODEC
 from projections import queries
+from projections.book import Book
+from projections.cluster import UNSETTLING
 from projections.clusters import Clusters, Edge, Forest, LogRow, by_position
-from projections.facts import Fact, business_key
+from projections.facts import BusinessKey, Fact, business_key
+from projections.fold import step
 from projections.journal import TABLES, Journal, copy_rows
 from projections.policies import DEFAULT_POLICIES, Policies
 from projections.projector import read_edges, read_streams
@@ -122,8 +125,7 @@ def _postings(
 ) -> Iterator[bytes]:
     """The postings of all rows, in blocks; what goes to the other tables is put aside."""
     written = 0
-    for row in rows:
-        folding.take(row)
+    for _ in folding.take_all(rows):
         if (journal.postings - written) * _ROW_BYTES > _FLUSH_BYTES:
             written = journal.postings
             yield journal.take("posting")
@@ -140,25 +142,78 @@ class _Folding:
     ) -> None:
         self._journal = journal
         self._together = together
+        self._policies = policies
         self._edges: dict[int, list[Edge]] = {}  # by the root of their set
         for edge in edges:
             self._edges.setdefault(together[edge.child], []).append(edge)
-        self._clusters = Clusters(_read_nothing, policies)
-        self._root = 0
-        self._own: dict[int, list[Edge]] = {}  # of the set at hand, by position
         self.milestones = 0
 
-    def take(self, row: LogRow) -> None:
-        """Take in the next row; another set than the last one's begins anew."""
-        position, stream, topic, state = row
-        root = self._together.get(stream, stream)
-        if root != self._root:
-            self._clusters.clear()
-            self._root, self._own = root, by_position(self._edges.get(root, ()))
-        milestone = CODEC.decode(topic, state)
-        fact = Fact(business_key(milestone), position, stream, milestone)  # type: ignore[arg-type]
-        self._journal.add(self._clusters.take(fact, self._own.get(position, ())))
-        self.milestones += 1
+    def take_all(self, rows: Iterable[LogRow]) -> Iterator[None]:
+        """Take in all rows; looks up from it after each set."""
+        together, facts, of = self._together, list[Fact](), 0
+        decode = CODEC.decode
+        for position, stream, topic, state in rows:
+            root = together.get(stream, stream) if together else stream
+            if root != of:
+                self._take_set(of, facts)
+                yield
+                of, facts = root, []
+            milestone = decode(topic, state)
+            facts.append(Fact(business_key(milestone), position, stream, milestone))  # type: ignore[arg-type]
+        self._take_set(of, facts)
+
+    def _take_set(self, root: int, facts: list[Fact]) -> None:
+        """Take in the facts of a set, which are in the order of recording."""
+        self.milestones += len(facts)
+        if root in self._edges or not self._take_in_order(facts):
+            edges = by_position(self._edges.get(root, ()))
+            clusters = Clusters(_read_nothing, self._policies)
+            for fact in facts:
+                self._journal.add(clusters.take(fact, edges.get(fact.position, ())))
+
+    def _take_in_order(self, facts: list[Fact]) -> bool:
+        """One stream that was recorded in business order: each fact is a step, and nothing is ever refolded.
+
+        False, with nothing added to the journal, where it was not, or where a rule fails.
+        """
+        last: BusinessKey | None = None
+        for fact in facts:
+            if (last is not None and fact.key < last) or type(fact.milestone) in UNSETTLING:
+                return False
+            last = fact.key
+        book = Book({}, None, self._policies)
+        names: dict[int, str] = {}
+        named: list[tuple[int, tuple[int, str]]] = []
+        grouped: list[tuple[int, tuple[int, str, int, str]]] = []
+        beside: list[tuple[int, int, int]] = []  # position, signals and notices after it
+        signals = notices = 0
+        try:
+            for fact in facts:
+                deal = step(book, fact)
+                if names.get(deal.id) != deal.name:
+                    names[deal.id] = deal.name
+                    named.append((fact.position, (deal.id, deal.name)))
+                if deal.news:
+                    grouped += [(fact.position, (deal.id, *entry)) for entry in deal.news]
+                    deal.news.clear()
+                if len(book.signals) > signals or len(book.notices) > notices:
+                    signals, notices = len(book.signals), len(book.notices)
+                    beside.append((fact.position, signals, notices))
+        except Exception:  # noqa: BLE001 - the usual way meets it again, leaves the fact out and says so
+            return False
+        journal = self._journal
+        journal.add_postings(book.rows, None)
+        for position, name in named:
+            journal.add_names((name,), position)
+        for position, entry in grouped:
+            journal.add_dimensions((entry,), position)
+        before = (0, 0)
+        for position, *after in beside:
+            journal.add_beside(
+                book.signals[before[0] : after[0]], book.notices[before[1] : after[1]], (), position
+            )
+            before = (after[0], after[1])
+        return True
 
 
 def _rows_of_sets(connection: Connection[Any], share: Share, together: dict[int, int]) -> list[LogRow]:

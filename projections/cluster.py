@@ -42,7 +42,7 @@ class Change(NamedTuple):
 
 
 #: Facts after which it has to be worked out anew what stands, and which deal each fact belongs to.
-_UNSETTLING: Final = frozenset({m.MilestoneCorrected, m.MilestoneVoided, m.DealSplit})
+UNSETTLING: Final = frozenset({m.MilestoneCorrected, m.MilestoneVoided, m.DealSplit})
 
 
 class Cluster:
@@ -82,13 +82,13 @@ class Cluster:
         """A cluster as it stands after facts that have been projected already."""
         cluster = cls(streams, deal_of, policies)
         cluster.facts = sorted(facts)
-        cluster.unsettled = any(type(fact.milestone) in _UNSETTLING for fact in facts)
+        cluster.unsettled = any(type(fact.milestone) in UNSETTLING for fact in facts)
         cluster.refold(0)
         return cluster
 
     def apply(self, fact: Fact) -> Change:
         """Take in a fact at its position, and say what it adds to the journal."""
-        if type(fact.milestone) in _UNSETTLING:
+        if type(fact.milestone) in UNSETTLING:
             self.unsettled = True
         if self.merged or self.unsettled or not self._comes_last(fact):
             insort(self.facts, fact)

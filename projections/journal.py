@@ -6,14 +6,14 @@ written (projections/runner, projections/rebuild).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from struct import Struct
 from typing import Any, Final
 
 from psycopg import Cursor
 
 from projections import queries
-from projections.book import NO_DUE
+from projections.book import NO_DUE, Notice, Row, Signal
 from projections.cluster import Change
 
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -57,16 +57,27 @@ class Journal:
     def add(self, change: Change) -> None:
         """Take in all rows of a change."""
         position = change.position
+        self.add_postings(change.rows, position)
+        if change.names:
+            self.add_names(change.names, position)
+        if change.dimensions:
+            self.add_dimensions(change.dimensions, position)
+        if change.signals or change.notices or change.places:
+            self.add_beside(change.signals, change.notices, change.places, position)
+
+    def add_postings(self, rows: Sequence[Row], position: int | None) -> None:
+        """Take in postings that are known from a position on; None: each from its fact's."""
         text, texts = self._text, self._texts.get  # texts: the usual case without a call
         extend = self.buffers["posting"].extend
-        of: tuple[int, int] | None = None
+        of_deal = of_fact = 0
         head = b""
         for (
             deal, fact, debit, credit, currency, amount, stated, effective, start, end, due, sku, line,
             object_, class_,
-        ) in change.rows:  # fmt: skip
-            if of != (deal, fact):
-                of, head = (deal, fact), _HEAD(16, 8, deal, 8, fact, 8, position)
+        ) in rows:  # fmt: skip
+            if fact != of_fact or deal != of_deal:
+                of_deal, of_fact = deal, fact
+                head = _HEAD(16, 8, deal, 8, fact, 8, fact if position is None else position)
             if start != end:
                 numbers = _SPAN(
                     8, amount, 4, stated - _DATE, 4, effective - _DATE, 4, start - _DATE, 4, end - _DATE,
@@ -90,30 +101,44 @@ class Journal:
                 texts(line) or text(line),
                 texts(object_) or text(object_),
             ))  # fmt: skip
-        self.postings += len(change.rows)
-        for deal, name in change.names:
-            self.buffers["deal_name"].append(
-                _NAME(3, 8, deal, 8, position) + (text(name) if name else _EMPTY)
-            )
-        for deal, name, day, value in change.dimensions:
+        self.postings += len(rows)
+
+    def add_names(self, names: Iterable[tuple[int, str]], position: int) -> None:
+        """Take in public names: (deal, name), "" where the deal has become part of another."""
+        text, append = self._text, self.buffers["deal_name"].append
+        for deal, name in names:
+            append(_NAME(3, 8, deal, 8, position) + (text(name) if name else _EMPTY))
+
+    def add_dimensions(self, dimensions: Iterable[tuple[int, str, int, str | None]], position: int) -> None:
+        """Take in dimensions: (deal, dimension, effective day, value), None where it no longer holds."""
+        text, append = self._text, self.buffers["deal_dimension"].append
+        for deal, name, day, value in dimensions:
             head = _DIMENSION(5, 8, deal, 8, position, 4, day - _DATE)
-            self.buffers["deal_dimension"].append(
-                head + text(name) + (_NULL if value is None else text(value))
-            )
-        for deal, fact, code, day, object_, currency, amount, detail, sign in change.signals:
+            append(head + text(name) + (_NULL if value is None else text(value)))
+
+    def add_beside(
+        self,
+        signals: Iterable[Signal],
+        notices: Iterable[Notice],
+        places: Iterable[tuple[int | str, int]],
+        position: int,
+    ) -> None:
+        """Take in what stands beside the postings."""
+        text, buffers = self._text, self.buffers
+        for deal, fact, code, day, object_, currency, amount, detail, sign in signals:
             head = _SIGNAL(10, 8, deal, 8, fact, 8, position, 8, amount, 4, day - _DATE, 2, sign)
-            self.buffers["signal"].append(
+            buffers["signal"].append(
                 b"".join((head, text(code), text(object_), text(currency), text(detail)))
             )
-        for fact, topic, state, sign in change.notices:
-            self.buffers["notice"].append(
+        for fact, topic, state, sign in notices:
+            buffers["notice"].append(
                 _NOTICE(5, 8, fact, 8, position, 2, sign) + text(topic) + _LENGTH(len(state)) + state
             )
-        for what, deal in change.places:
+        for what, deal in places:
             if isinstance(what, int):
-                self.buffers["fact_place"].append(_FACT_PLACE(3, 8, what, 8, deal, 8, position))
+                buffers["fact_place"].append(_FACT_PLACE(3, 8, what, 8, deal, 8, position))
             else:
-                self.buffers["key_place"].append(_KEY_PLACE(3, 8, deal, 8, position) + text(what))
+                buffers["key_place"].append(_KEY_PLACE(3, 8, deal, 8, position) + text(what))
 
     def _text(self, value: str) -> bytes:
         found = self._texts.get(value)
