@@ -248,8 +248,8 @@ def _check_whole(described: MilestoneType, values: list[Any], reading: r.Reading
     struct = described.struct
     if struct in _SNAPSHOTS:
         names = struct.__struct_fields__
-        offset = len(m.Milestone.__struct_fields__)
-        lines, amount = values[names.index("lines") - offset], values[names.index("amount") - offset]
+        lines = values[names.index("lines") - _HEAD_FIELDS]
+        amount = values[names.index("amount") - _HEAD_FIELDS]
         if not lines and amount is None and not reading.reasons:
             reading.refuse("field_missing", "/data/lines", "give lines, or an amount")
     elif struct is m.MilestoneCorrected and not reading.reasons:
@@ -260,4 +260,5 @@ def _check_whole(described: MilestoneType, values: list[Any], reading: r.Reading
                 reading.refuse(reason.code, "/data/replacement" + reason.pointer, reason.message)
 
 
+_HEAD_FIELDS: Final = len(m.Milestone.__struct_fields__)
 _SNAPSHOTS: Final = frozenset({m.OpportunityOpened, m.OpportunityChanged, m.OpportunityWon})

@@ -220,8 +220,8 @@ class Batch:
     def _cross(self, arrival: Arrival, stream: int, position: int) -> None:
         """The streams that have to be folded together with the milestone's, without being one deal with it.
 
-        Those of the same payment, by any of its keys (a bank's receipt also carries the key that the ERP knows
-        it by); of the deals that a correction's replacement names; of corrections that were waiting for it.
+        Those of the same payment, by any of its keys (a bank's receipt also carries the key that the ERP
+        knows it by); of the deals that a correction's replacement names; of corrections that waited for it.
         """
         known, rows = self.known, self.rows
         streams, root = known.streams, known.forest.root

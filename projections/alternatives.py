@@ -8,7 +8,6 @@ dropping them. Does not belong here: bringing one forward (projections/projector
 
 from __future__ import annotations
 
-import logging
 from typing import Any, Final
 
 from psycopg import Connection
@@ -16,9 +15,7 @@ from psycopg import Connection
 from domain.milestones import PolicyActivated
 from projections import generations, notices
 from projections.generations import Generation
-from projections.policies import DEFAULT_POLICIES, Policies, PolicyRefused, Version, version_of
-
-_log: Final = logging.getLogger(__name__)
+from projections.policies import DEFAULT_POLICIES, Policies, Version, version_of
 
 #: Generations beside the live one at a time; of more policies the latest activated have one.
 MOST: Final = 3
@@ -27,12 +24,8 @@ MOST: Final = 3
 def activated(connection: Connection[Any], generation: int, known: int) -> list[Version]:
     """The versions that milestones have activated, as known by a position; of one stamp the last."""
     found: dict[str, Version] = {}
-    for position, fact in notices.in_force(connection, generation, known, PolicyActivated):
-        try:
-            version = version_of(fact)
-        except PolicyRefused as error:
-            _log.warning("the policy activated at position %d is left out: %s", position, error)
-            continue
+    for _, fact in notices.in_force(connection, generation, known, PolicyActivated):
+        version = version_of(fact)
         found.pop(version.stamp, None)
         found[version.stamp] = version
     return list(found.values())

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from psycopg import Connection
 
+import domain.policies
 from projections import queries
 from projections.policies import DEFAULT_POLICIES, Policies
 
@@ -54,7 +55,7 @@ def rules_digest() -> str:
         *sorted((folder / "rules").glob("*.py")),
         *(folder / f"{f}.py" for f in ("amending", "book", "cluster", "facts", "fold", "parting")),
     ]
-    for path in [*files, folder / "policies.py", folder / "accounts.py"]:
+    for path in [*files, Path(domain.policies.__file__), folder / "accounts.py"]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
