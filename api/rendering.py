@@ -110,7 +110,10 @@ _WRITERS: Final[dict[str, Write]] = {
 
 
 def event_of(milestone: m.Milestone) -> dict[str, Any]:
-    """A CloudEvent that reads as this milestone. Fields at their defaults are left out."""
+    """A CloudEvent that reads as this milestone; the business date is shown, whether it was given or not.
+
+    Fields at their defaults are left out.
+    """
     described = CATALOGUE[milestone.name]
     currency = getattr(milestone, "currency", None) or ""
     body: dict[str, Any] = {
@@ -133,4 +136,5 @@ def event_of(milestone: m.Milestone) -> dict[str, Any]:
     }
     if milestone.sequence is not None:
         event["sequence"] = milestone.sequence
-    return event | milestone.attributes | {"data": body}
+    given = {name: value for name, value in milestone.attributes.items() if name != m.BY_TIME}
+    return event | given | {"data": body}

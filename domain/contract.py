@@ -157,11 +157,12 @@ def _read_common(
     if sequence is not None:
         sequence = r.number(sequence, reading, "/sequence") if not isinstance(sequence, bool) else None
     effective_on = body.get("effective_on")
+    attributes = {}
     if effective_on is None:
         effective = day_of(instant)
+        attributes[m.BY_TIME] = ""
     else:
         effective = r.day(effective_on, reading, "/data/effective_on") or 0
-    attributes = {}
     for name in _ATTRIBUTES:
         value = event.get(name)
         if value is not None:

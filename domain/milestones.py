@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from domain.catalogue.base import (
     AMENDMENT_KINDS,
+    BY_TIME,
     CLASSES,
     CREDIT_REASONS,
     DIMENSIONS,
@@ -183,6 +184,7 @@ AnyPayment: TypeAlias = (
 
 __all__ = [
     "AMENDMENT_KINDS",
+    "BY_TIME",
     "CLASSES",
     "CREDIT_REASONS",
     "DIMENSIONS",

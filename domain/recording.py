@@ -196,7 +196,7 @@ class Batch:
         """The milestone's stream; its links, crossings and newly seen keys become rows."""
         known, rows = self.known, self.rows
         streams, forest = known.streams, known.forest
-        joining, homes, payment = arrival.joining, arrival.homes, arrival.payment
+        joining, homes = arrival.joining, arrival.homes
         stream, absorbed = place(joining, homes, streams, forest)
         if arrival.target is not None:
             target = known.firsts.get(arrival.target)
@@ -208,7 +208,7 @@ class Batch:
             forest.link(child, stream)
             known.versions.pop(child, None)
             rows.links.append((child, stream, position))
-        if payment is not None or arrival.target is not None or known.awaited:
+        if homes or arrival.target is not None or known.awaited:
             self._cross(arrival, stream, position)
         if arrival.registers:
             for key in (*joining, *homes):
@@ -225,8 +225,7 @@ class Batch:
         """
         known, rows = self.known, self.rows
         streams, root = known.streams, known.forest.root
-        keys = (*arrival.homes, *arrival.reaches) if arrival.payment is not None else arrival.reaches
-        met = {root(streams[key]) for key in keys if key in streams}
+        met = {root(streams[key]) for key in (*arrival.homes, *arrival.reaches) if key in streams}
         met.update(map(root, known.awaited.get(arrival.identity, ())))
         rows.crossings += [(stream, home, position) for home in sorted(met) if home != stream]
         for key in arrival.reaches:

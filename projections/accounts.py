@@ -65,6 +65,9 @@ SOURCE_WEIGHTED: Final = 70
 WEIGHTED: Final = 71
 SOURCE_DISPUTED: Final = 72
 DISPUTED: Final = 73
+#: Planned invoices of order lines that state a billing plan, each on its day.
+SOURCE_SCHEDULED: Final = 74
+SCHEDULED: Final = 75
 
 VARIANCES: Final = (
     VARIANCE_PRICE,
@@ -123,6 +126,8 @@ NAMES: Final[dict[int, str]] = {
     WEIGHTED: "weighted",
     SOURCE_DISPUTED: "source.disputed",
     DISPUTED: "disputed",
+    SOURCE_SCHEDULED: "source.scheduled",
+    SCHEDULED: "scheduled",
 }
 
 #: First account number of each plane; a transfer never leaves its plane.

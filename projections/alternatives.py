@@ -13,9 +13,9 @@ from typing import Any, Final
 from psycopg import Connection
 
 from domain.milestones import PolicyActivated
+from domain.policies import DEFAULT_POLICIES, Policies, Version, version_of
 from projections import generations, notices
 from projections.generations import Generation
-from projections.policies import DEFAULT_POLICIES, Policies, Version, version_of
 
 #: Generations beside the live one at a time; of more policies the latest activated have one.
 MOST: Final = 3

@@ -1,21 +1,31 @@
-"""The books of deals while they are folded: what each opportunity, order line, invoice and payment holds.
+"""The books of deals while they are folded: what has been posted, and what stands.
 
-Belongs here: the state, and the primitives that post transfers. Does not belong here: what a milestone
-means (projections/rules), the order of facts and what became known when (projections/fold).
+Belongs here: the books of a deal, and the primitives that post transfers and say what stands. Does not belong
+here: what a single document holds (projections/holdings), what a milestone means (projections/rules), the
+order of facts and what became known when (projections/fold).
 """
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, TypeAlias
+from typing import TypeAlias
 
-from domain import milestones as m
-from domain.money import divide_half_away
+from domain.policies import DEFAULT_POLICIES, Policies
 from projections import accounts as a
 from projections.facts import BusinessKey, Fact, SequenceKey
-from projections.policies import DEFAULT_POLICIES, Policies
+from projections.holdings import (
+    NO_DUE,
+    CreditMemo,
+    Invoice,
+    Opportunity,
+    Order,
+    OrderLine,
+    Payment,
+    Position,
+    Segment,
+)
+from projections.parting import WHOLE, Parts
 
-#: Stands for "no due date"; later than every date a report is asked for.
-NO_DUE: Final = 2_932_896
+__all__ = ["NO_DUE", "Book", "DealBook", "Notice", "Row", "Signal"]
 
 #: deal, fact position, debit, credit, currency, amount, stated, effective, span start, span end, due,
 #: sku, line, object, class. Amount in minor units moves from debit to credit. It counts from `effective`
@@ -34,215 +44,28 @@ Signal: TypeAlias = tuple[int, int, str, int, str, str, int, str, int]
 Notice: TypeAlias = tuple[int, str, bytes, int]
 
 
-def earned(amount: int, effective: int, start: int, end: int, day: int) -> int:
-    """What of an interval's amount is earned by the end of `day` (accounting.md 3b), minor units."""
-    if day < effective or day < start:
-        return 0
-    if day >= end:
-        return amount
-    return divide_half_away(amount * (day - start + 1), end - start + 1)
-
-
-class Segment:
-    """A ratable amount being earned over start..end, counting from `effective`."""
-
-    __slots__ = ("amount", "effective", "end", "start")
-
-    def __init__(self, amount: int, effective: int, start: int, end: int) -> None:
-        self.amount, self.effective, self.start, self.end = amount, effective, start, end
-
-    def at(self, day: int) -> int:
-        """Earned by the end of the day, minor units."""
-        return earned(self.amount, self.effective, self.start, self.end, day)
-
-
-class OrderLine:
-    """One line of an order, or a loose line: something billed or used that no order names."""
-
-    __slots__ = (
-        "billed", "cancelled", "currency", "fixed", "fulfilled", "fulfilled_net", "fulfilled_units",
-        "kind", "known", "label", "live", "net", "performance_cancelled", "quantity", "recognition",
-        "return_credited", "returned", "run_rate", "segments", "service_end", "service_start", "sku",
-        "unbilled", "waiting",
-    )  # fmt: skip
-
-    def __init__(self, label: str, sku: str, currency: str, kind: str, recognition: str, known: bool) -> None:
-        self.label, self.sku, self.currency, self.kind, self.recognition = (
-            label,
-            sku,
-            currency,
-            kind,
-            recognition,
-        )
-        self.known = known  # whether an order has named it
-        self.net = 0  # ordered value
-        self.quantity: int | None = None
-        self.service_start: int | None = None
-        self.service_end: int | None = None
-        self.unbilled = 0
-        self.billed = 0  # net invoiced, less rebilled and voided
-        self.fixed = 0  # recognised by point postings
-        self.segments: list[Segment] = []
-        self.performance_cancelled = 0
-        self.fulfilled_units = 0
-        self.fulfilled = 0  # value of fulfilled_units
-        self.fulfilled_net = 0  # delivered or activated by net amount
-        self.returned = 0
-        self.return_credited = 0
-        self.cancelled = 0  # value taken off by cancellations: part of net, no longer to come
-        self.run_rate = 0
-        self.live: list[tuple[int, int]] = []  # (from day, run-rate)
-        self.waiting: list[tuple[m.Performed, int, str]] = []  # performed before the order was known
-
-    def recognised(self, day: int) -> int:
-        """Recognised by the end of the day, minor units."""
-        total = self.fixed
-        for segment in self.segments:
-            total += segment.at(day)
-        return total
-
-    def unperformed(self, day: int) -> int:
-        """What is still owed to the customer at the end of the day, minor units."""
-        return self.net - self.performance_cancelled - self.recognised(day)
-
-    @property
-    def obligation_account(self) -> int:
-        """The account that holds its unperformed value."""
-        if self.recognition in ("on_fulfilment", "on_activation"):
-            return a.UNFULFILLED
-        return a.UNPERFORMED
-
-
-class Ending(NamedTuple):
-    """The run-rate of a line ends on a day, into contraction or churn; live: the line's parts by then."""
-
-    line: OrderLine
-    rate: int
-    account: int
-    day: int
-    live: tuple[tuple[int, int], ...]
-
-
-class Order:
-    """An order, or what has been said about one that was not accepted yet.
-
-    A line in another currency than the order's stands beside the line of its number, under
-    `<number> <currency>`.
-    """
-
-    __slots__ = ("booking_class", "currency", "endings", "lines", "replaced")
-
-    def __init__(self, currency: str) -> None:
-        self.currency = currency
-        self.lines: dict[str, OrderLine] = {}
-        self.booking_class = a.NO_CLASS
-        self.replaced = False
-        self.endings: list[Ending] = []
-
-    def line(self, number: str, currency: str | None) -> OrderLine | None:
-        """The line of a number, in that currency where there is one."""
-        found = self.lines.get(number)
-        if currency is None or (found is not None and found.currency == currency):
-            return found
-        return self.lines.get(f"{number} {currency}", found)
-
-
-class Opportunity:
-    """An opportunity: its state, its amount by product, and how probable it is."""
-
-    __slots__ = ("by_sku", "currency", "details", "probability", "state", "weighted", "win_class")
-
-    def __init__(self) -> None:
-        self.state = ""  # "", open, won, lost
-        self.currency = ""
-        self.by_sku: dict[str, int] = {}
-        self.details: dict[str, list[tuple[int | None, int | None, int | None]]] = {}
-        self.probability = 0
-        self.weighted: dict[str, int] = {}
-        self.win_class = a.NO_CLASS
-
-
-class Invoice:
-    """An invoice: lines as posted, what is open of it, until when it is to be paid."""
-
-    __slots__ = ("claim", "currency", "disputed", "due", "lines", "number", "open", "posted", "voided")
-
-    def __init__(self, number: str, currency: str) -> None:
-        self.number, self.currency = number, currency
-        self.due = NO_DUE
-        self.open = 0
-        self.posted = False
-        self.voided = False
-        self.lines: list[tuple[OrderLine, int, int, str, str]] = []  # line, net, tax; sku, label as posted
-        self.claim: int | None = 0  # disputed; None is all of it
-        self.disputed = 0  # as posted: never more than is open
-
-
-class CreditMemo:
-    """A credit memo: what of it is not applied yet, gross."""
-
-    __slots__ = ("currency", "open")
-
-    def __init__(self, currency: str) -> None:
-        self.currency, self.open = currency, 0
-
-
-class Application:
-    """Cash put against an invoice, with the discount and the tax withheld that came with it."""
-
-    __slots__ = ("cash", "deal", "discount", "invoice", "since", "withheld")
-
-    def __init__(self, deal: DealBook, invoice: Invoice, since: BusinessKey) -> None:
-        self.deal, self.invoice = deal, invoice
-        self.since = since
-        self.cash = self.discount = self.withheld = 0
-
-
-class Payment:
-    """A payment across all deals that it touches. unapplied, applied: minor units by currency."""
-
-    __slots__ = ("applications", "applied", "currency", "home", "key", "last", "own", "received", "unapplied")
-
-    def __init__(self, key: str, currency: str) -> None:
-        self.key, self.currency = key, currency
-        self.home: DealBook | None = None  # under which its cash is shown
-        self.own: DealBook | None = None  # of its milestones that carry no key of a deal
-        self.received: int | None = None
-        self.unapplied: dict[str, int] = {}
-        self.applied: dict[str, int] = {}
-        self.applications: list[Application] = []
-        self.last: BusinessKey | None = None
-
-
-class Position:
-    """Where a deal stands between won and ordered, in one currency, product by product."""
-
-    __slots__ = ("unordered", "variance")
-
-    def __init__(self) -> None:
-        self.unordered: dict[str, int] = {}
-        self.variance: dict[tuple[str, int], int] = {}
-
-
 class DealBook:
     """One deal's books."""
 
     __slots__ = (
-        "credit_memos", "day", "dimensions", "documents", "entries", "fact", "findings", "id", "invoices",
-        "keys", "last",
-        "loose", "name", "news", "opportunities", "orders", "policy", "positions", "rows", "sequences",
-        "signals", "standing",
+        "credit_memos", "day", "dimensions", "documents", "elsewhere", "ends", "entities", "entries", "fact",
+        "findings", "id", "invoices", "keys", "last", "loose", "missing", "name", "news", "opportunities",
+        "orders", "policies", "policy", "positions", "promises", "rank", "rows", "sequences", "signals",
+        "standing",
     )  # fmt: skip
 
     def __init__(self, id_: int, book: Book) -> None:
         self.id = id_
         self.rows = book.rows
         self.signals = book.signals
+        self.policies = book.policies
+        self.elsewhere = book.elsewhere  # deals of keys, where they are not all this one's
         self.policy = book.policies.first  # in force on the day of the current fact
         self.fact = 0
         self.day = 0
         self.last: BusinessKey | None = None
         self.name = ""
+        self.rank: tuple[int, str] | None = None  # of the name among keys
         self.keys: set[str] = set()
         self.dimensions: dict[str, str] = {}
         self.entries: dict[tuple[str, int], str] = {}  # (dimension, effective) -> value
@@ -256,8 +79,13 @@ class DealBook:
         self.sequences: dict[tuple[str, str], SequenceKey] = {}
         self.positions: dict[str, Position] = {}
         self.findings: set[tuple[str, int, str]] = set()  # code, fact position, object
-        #: what stands: (code, object, currency) -> (fact, amount, detail)
-        self.standing: dict[tuple[str, str, str], tuple[int, int, str]] = {}
+        #: documents that facts spoke of before they came: (kind, number) -> (fact, object of the finding)
+        self.missing: dict[tuple[str, str], list[tuple[int, str]]] = {}
+        #: what stands: (code, object, currency) -> (fact, amount, detail, since)
+        self.standing: dict[tuple[str, str, str], tuple[int, int, str, int]] = {}
+        self.entities: dict[str, str] = {}  # role -> the entity that its facts named last
+        self.promises: dict[str, tuple[int, int, str, str]] = {}  # of invoices whose currency is not known
+        self.ends: dict[str, int] = {}  # order -> the day on which it ended or is to end
 
     def post(
         self,
@@ -280,13 +108,37 @@ class DealBook:
                  object_, class_)
             )  # fmt: skip
 
-    def post_span(self, line: OrderLine, amount: int, effective: int, start: int, end: int) -> None:
+    def post_span(
+        self, line: OrderLine, amount: int, effective: int, start: int, end: int, stated: int | None = None
+    ) -> None:
         """Earn an amount of a line over start..end, counting from `effective`."""
         if amount:
             self.rows.append(
-                (self.id, self.fact, line.obligation_account, a.RECOGNISED, line.currency, amount, self.day,
-                 max(effective, start), start, end, NO_DUE, line.sku, line.label, "", a.NO_CLASS)
+                (self.id, self.fact, line.obligation_account, a.RECOGNISED, line.currency, amount,
+                 self.day if stated is None else stated, max(effective, start), start, end, NO_DUE, line.sku,
+                 line.label, "", a.NO_CLASS)
             )  # fmt: skip
+
+    def earn(self, line: OrderLine, amount: int, effective: int, start: int, end: int) -> None:
+        """Earn an amount of a line over start..end from a day on, in the way that policy has today."""
+        if amount:
+            line.segments.append(Segment(amount, effective, start, end, self.day, self.policy.monthly))
+            self.post_span(line, amount, effective, start, end)
+
+    def take_back(self, line: OrderLine, segment: Segment, effective: int) -> None:
+        """Take an interval back whole from a day on.
+
+        It is taken back in the way in which it is earned. Where policy has changed since, that is as stated
+        on the last day of the policy under which it was made.
+        """
+        stated = self.day
+        if self.policy.monthly != segment.monthly:
+            for period in reversed(self.policies.periods):
+                if period.since <= self.day:
+                    if period.monthly == segment.monthly:
+                        break
+                    stated = period.since - 1
+        self.post_span(line, -segment.amount, effective, segment.start, segment.end, stated)
 
     def signal(
         self,
@@ -313,28 +165,58 @@ class DealBook:
             self.findings.add(found)
             self.signal(code, object_)
 
-    def stand(
-        self, code: str, object_: str = "", currency: str = "", amount: int = 0, detail: str = ""
-    ) -> None:
-        """Bring a condition of an object to what today's fact says; amount 0 and no detail: it ends.
+    def miss(self, kind: str, number: str) -> None:
+        """Find that the document that the current fact builds on is not there yet; `came` takes it back."""
+        self.find("PREDECESSOR_MISSING", number)
+        self.missing.setdefault((kind, number), []).append((self.fact, number))
 
-        The same condition said again changes nothing; another amount or detail replaces the earlier.
+    def came(self, kind: str, number: str) -> None:
+        """A document is there now, and what was said of it ahead counts: nothing is missing any more."""
+        for fact, object_ in self.missing.pop((kind, number), ()):
+            if ("PREDECESSOR_MISSING", fact, object_) in self.findings:
+                self.findings.discard(("PREDECESSOR_MISSING", fact, object_))
+                self.signal("PREDECESSOR_MISSING", object_, sign=-1, fact=fact)
+
+    def stand(
+        self,
+        code: str,
+        object_: str = "",
+        currency: str = "",
+        amount: int = 0,
+        detail: str = "",
+        *,
+        fact: int | None = None,
+        day: int | None = None,
+    ) -> None:
+        """Bring a condition of an object to what a fact says; amount 0 and no detail: it ends.
+
+        fact, day: whose statement it is and from when it stands; default today's fact. The same condition
+        said again changes nothing; another amount or detail replaces the earlier.
         """
         key = code, object_, currency
         held = self.standing.get(key)
         if held is not None:
-            if held[1:] == (amount, detail):
+            if held[1:3] == (amount, detail) and day in (None, held[3]):
                 return
             del self.standing[key]
-            self.signal(code, object_, currency, held[1], held[2], sign=-1, fact=held[0])
+            self.signal(
+                code, object_, currency, held[1], held[2],
+                sign=-1, fact=held[0], day=max(self.day, held[3]),
+            )  # fmt: skip
         if amount or detail:
-            self.standing[key] = (self.fact, amount, detail)
-            self.signal(code, object_, currency, amount, detail)
+            by, since = self.fact if fact is None else fact, self.day if day is None else day
+            self.standing[key] = (by, amount, detail, since)
+            self.signal(code, object_, currency, amount, detail, fact=by, day=since)
+
+    def cease(self, code: str, object_: str | None = None) -> None:
+        """A condition ends, of an object in whatever currency, or of all objects."""
+        for key in [key for key in self.standing if key[0] == code and object_ in (None, key[1])]:
+            self.stand(*key)
 
     def first_of(self, kind: str, number: str) -> bool:
         """Whether a document of this number is the first in business order; a later one is a finding."""
         if (kind, number) in self.documents:
-            self.find("DUPLICATE_BUSINESS_KEY")
+            self.find("DUPLICATE_BUSINESS_KEY", f"{kind}/{number}")
             return False
         self.documents.add((kind, number))
         return True
@@ -433,26 +315,47 @@ class DealBook:
 class Book:
     """The books of all deals that share payments, folded together.
 
-    deal_of: deal of each stream. parted: deal of single facts, by position, where streams were split or a
+    deal_of: deal of each stream. parted: deals of single facts and keys, where streams were split or a
     correction moved a fact: those come before `deal_of`.
     """
 
-    __slots__ = ("deal_of", "deals", "notices", "parted", "payments", "policies", "rows", "signals")
+    __slots__ = (
+        "deal_of",
+        "deals",
+        "elsewhere",
+        "notices",
+        "parted",
+        "payments",
+        "policies",
+        "rows",
+        "signals",
+    )
 
     def __init__(
         self,
         deal_of: dict[int, int],
-        parted: dict[int, int] | None = None,
+        parted: Parts = WHOLE,
         policies: Policies = DEFAULT_POLICIES,
     ) -> None:
         self.deal_of = deal_of  # stream -> deal
-        self.parted = parted or {}  # fact position -> deal
+        self.parted = dict(parted.facts)  # fact position -> deal
+        self.elsewhere = parted.keys  # joining key -> deal
         self.policies = policies
         self.rows: list[Row] = []
         self.signals: list[Signal] = []
         self.notices: list[Notice] = []
         self.deals: dict[int, DealBook] = {}
         self.payments: dict[str, Payment] = {}
+
+    def absorb(self, other: Book) -> None:
+        """Take over books that share no deal and no payment with these."""
+        self.rows += other.rows
+        self.signals += other.signals
+        self.notices += other.notices
+        for deal in other.deals.values():
+            deal.rows, deal.signals = self.rows, self.signals
+        self.deals |= other.deals
+        self.payments |= other.payments
 
     def id_of(self, fact: Fact) -> int:
         """The number of the deal to which a fact belongs."""
@@ -464,7 +367,7 @@ class Book:
 
     def deal(self, fact: Fact) -> DealBook:
         """The books of the deal to which a fact belongs."""
-        id_ = self.id_of(fact)
+        id_ = self.id_of(fact) if self.parted else self.deal_of.get(fact.stream, fact.stream)
         found = self.deals.get(id_)
         if found is None:
             found = self.deals[id_] = DealBook(id_, self)

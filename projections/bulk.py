@@ -14,15 +14,15 @@ from typing import Any, Final, NamedTuple
 import psycopg
 from psycopg import Connection
 
+from domain.policies import DEFAULT_POLICIES, Policies
 from domain.stored import CODEC
 from projections import queries
 from projections.book import Book
 from projections.cluster import UNSETTLING
 from projections.clusters import Clusters, Edge, Forest, LogRow, by_position
-from projections.facts import BusinessKey, Fact, business_key
+from projections.facts import BusinessKey, Fact, business_key, dated
 from projections.fold import step
 from projections.journal import TABLES, Journal, copy_rows
-from projections.policies import DEFAULT_POLICIES, Policies
 from projections.projector import read_edges, read_streams
 
 #: Milestones that a share holds about.
@@ -151,7 +151,7 @@ class _Folding:
     def take_all(self, rows: Iterable[LogRow]) -> Iterator[None]:
         """Take in all rows; looks up from it after each set."""
         together, facts, of = self._together, list[Fact](), 0
-        decode = CODEC.decode
+        decode, is_one = CODEC.decode, self._policies.is_one
         for position, stream, topic, state in rows:
             root = together.get(stream, stream) if together else stream
             if root != of:
@@ -159,6 +159,8 @@ class _Folding:
                 yield
                 of, facts = root, []
             milestone = decode(topic, state)
+            if not is_one:
+                milestone = dated(milestone, self._policies)
             facts.append(Fact(business_key(milestone), position, stream, milestone))  # type: ignore[arg-type]
         self._take_set(of, facts)
 
@@ -181,7 +183,7 @@ class _Folding:
             if (last is not None and fact.key < last) or type(fact.milestone) in UNSETTLING:
                 return False
             last = fact.key
-        book = Book({}, None, self._policies)
+        book = Book({}, policies=self._policies)
         names: dict[int, str] = {}
         named: list[tuple[int, tuple[int, str]]] = []
         grouped: list[tuple[int, tuple[int, str, int, str]]] = []

@@ -14,12 +14,13 @@ from collections.abc import Iterable
 from typing import Any, Final, NamedTuple, TypeVar
 
 from domain import milestones as m
-from projections.amending import Standing, standing
+from domain.placement import leads
+from domain.policies import DEFAULT_POLICIES, Policies
+from projections.amending import Identity, Standing, standing, targets
 from projections.book import Book, DealBook, Notice, Row, Signal
 from projections.facts import BusinessKey, Fact
 from projections.fold import PAYMENT_RULES, PAYMENTS, describe, fold, step
 from projections.parting import Parts, parts
-from projections.policies import DEFAULT_POLICIES, Policies
 from projections.rules import payments
 
 
@@ -49,8 +50,8 @@ class Cluster:
     """Deals that share payments: their facts in business order, and all that has been posted for them."""
 
     __slots__ = (
-        "_joined", "book", "broken", "dimensions", "facts", "merged", "names", "places", "policies",
-        "streams", "unsettled",
+        "_joined", "awaited", "book", "broken", "dimensions", "facts", "idle", "is_split", "keys", "merged",
+        "names", "places", "policies", "streams", "unsettled",
     )  # fmt: skip
 
     def __init__(
@@ -64,12 +65,17 @@ class Cluster:
         self.facts: list[Fact] = []
         self.unsettled = False  # whether it holds a fact that makes others stand otherwise
         self.broken: set[int] = set()  # positions of facts that a rule failed on
-        self.book = Book(deal_of or {}, None, policies)
+        self.book = Book(deal_of or {}, policies=policies)
         self._joined: list[Book] = []  # of clusters that have just become part of this one
         self.merged = False
         self.names: dict[int, str] = {}
         self.dimensions: dict[tuple[int, str, int], str] = {}
         self.places: dict[int | str, int] = {}
+        #: where it is unsettled: the deal of each joining key, and what amendments speak of
+        self.keys: dict[str, int] = {}
+        self.awaited: set[Identity] = set()
+        self.is_split = False
+        self.idle: frozenset[str] = frozenset()  # keys that only facts name which don't stand
 
     @classmethod
     def restore(
@@ -90,7 +96,8 @@ class Cluster:
         """Take in a fact at its position, and say what it adds to the journal."""
         if type(fact.milestone) in UNSETTLING:
             self.unsettled = True
-        if self.merged or self.unsettled or not self._comes_last(fact):
+        joins = self._joins_unsettled(fact) if self.unsettled else ()
+        if self.merged or joins is None or not self._comes_last(fact):
             insort(self.facts, fact)
             return self.refold(fact.position)
         if not self.facts or self.facts[-1].key < fact.key:
@@ -105,9 +112,10 @@ class Cluster:
             # Half a step may have been posted: fold anew; `fold` leaves out what a rule fails on.
             del book.rows[rows:], book.signals[signals:], book.notices[notices:]
             return self.refold(fact.position)
-        return self._change(
+        change = self._change(
             fact.position, deal, book.rows[rows:], book.signals[signals:], book.notices[notices:]
         )
+        return change._replace(places=self._place(fact, deal.id, joins)) if joins else change
 
     def refold(self, position: int) -> Change:
         """Fold all facts anew; the change is the difference to what has been posted."""
@@ -118,11 +126,13 @@ class Cluster:
         if self.unsettled:
             found = standing(self.facts, self.policies)
             parted = parts(found, self.facts)
-            self.book = fold(found.facts, deal_of, self.broken, parted.facts, self.policies)
+            self.keys, self.idle, self.awaited = parted.keys, parted.idle, targets(self.facts)
+            self.is_split = any(isinstance(fact.milestone, m.DealSplit) for fact in self.facts)
+            self.book = fold(found.facts, deal_of, self.broken, parted, self.policies)
             _note_amendments(self.book, found)
             places = _places(self.facts, parted, deal_of)
         else:
-            self.book = fold(self.facts, deal_of, self.broken, None, self.policies)
+            self.book = fold(self.facts, deal_of, self.broken, policies=self.policies)
             places = {}
         rows = difference([row for book in before for row in book.rows], self.book.rows)
         signals = _turned([x for book in before for x in book.signals], self.book.signals)
@@ -145,9 +155,71 @@ class Cluster:
         self.places |= other.places
         self.book.deal_of = deal_of
 
+    def absorb(self, other: Cluster, deal_of: dict[int, int]) -> None:
+        """Take over a cluster that `is_apart`: what each has come to stands side by side."""
+        self.streams += other.streams
+        if len(other.facts) < len(self.facts) // 8:
+            for fact in other.facts:
+                insort(self.facts, fact)
+        else:
+            self.facts = sorted(self.facts + other.facts)
+        if self.unsettled:
+            for fact in other.facts:
+                self.keys.update(dict.fromkeys(leads(fact.milestone).joining, other.book.id_of(fact)))
+        self.broken |= other.broken
+        self.names |= other.names
+        self.dimensions |= other.dimensions
+        self.book.absorb(other.book)
+        self.book.deal_of = deal_of
+
+    def is_apart(self, other: Cluster) -> bool:
+        """Whether another cluster, which turns out to share a payment, has had nothing to do with this one.
+
+        It may not be unsettled itself; where this one is, none of its amendments or keys may reach there.
+        """
+        if self.merged or other.merged or other.unsettled or self.is_split:
+            return False
+        return not self.unsettled or not any(
+            (fact.milestone.source, fact.milestone.id) in self.awaited
+            or any(key in self.keys for key in fact.milestone.keys)
+            for fact in other.facts
+        )
+
+    def _joins_unsettled(self, fact: Fact) -> tuple[str, ...] | None:
+        """The joining keys of a fact that leaves everything else where it stands; None where it may not.
+
+        It must not be the target of an amendment, and all its keys that are known must be of one deal.
+        """
+        milestone = fact.milestone
+        if type(milestone) in UNSETTLING or isinstance(milestone, m.DealsLinked) or self.is_split:
+            return None
+        if (milestone.source, milestone.id) in self.awaited:
+            return None
+        keys = leads(milestone).joining
+        if not keys:
+            return () if isinstance(milestone, PAYMENTS) else None
+        deals = {self.keys[key] for key in keys if key in self.keys}
+        if len(deals) != 1 or not self.idle.isdisjoint(keys):
+            return None
+        self.book.parted[fact.position] = deals.pop()
+        return keys
+
+    def _place(self, fact: Fact, deal: int, keys: tuple[str, ...]) -> list[tuple[int | str, int]]:
+        """Keep where a fact and its keys belong; told where the deal is not simply that of its streams."""
+        new = [key for key in keys if key not in self.keys]
+        self.keys.update(dict.fromkeys(new, deal))
+        usual = self.book.deal_of.get(fact.stream, fact.stream)
+        if not self.places or (deal == usual and deal not in self.places.values()):
+            return []
+        placed: list[tuple[int | str, int]] = [(fact.position, deal), *((key, deal) for key in new)]
+        self.places.update(placed)
+        return placed
+
     def _comes_last(self, fact: Fact) -> bool:
         milestone = fact.milestone
         if type(milestone) not in PAYMENT_RULES:
+            if payments.names_only_a_payment(milestone):
+                return False
             last = self.book.deal(fact).last
             return last is None or last <= fact.key
         assert isinstance(milestone, PAYMENTS), "only payments have a payment rule"
@@ -221,11 +293,17 @@ def _note_amendments(book: Book, found: Standing) -> None:
     """What amendments decide is no open conflict any more; what they can't decide is an exception."""
     facts = {fact.position: fact for fact in (*found.facts, *found.voided)}
     for position in found.amended:
-        deal = book.deal(facts[position])
-        deal.signal("settled", fact=position, day=facts[position].milestone.effective)
+        fact = facts[position]
+        book.signals.append(
+            (book.id_of(fact), position, "settled", fact.milestone.effective, "", "", 0, "", 1)
+        )
     for amendment, code in found.misfits:
-        home = found.home.get(amendment.position)
-        deal = book.deal(amendment if home is None else facts.get(home, amendment))
+        home = facts.get(found.home.get(amendment.position, 0))
+        milestone = None if home is None else home.milestone
+        if home is not None and isinstance(milestone, PAYMENTS):
+            deal = payments.deal_of(book, home, milestone)
+        else:
+            deal = book.deal(home or amendment)
         deal.fact, deal.day = amendment.position, amendment.milestone.effective
         if home is None:
             describe(deal, amendment.milestone)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
+from domain.policies import DEFAULT_POLICIES, Policies
 from domain.stored import CODEC
 from projections.cluster import Change, Cluster
-from projections.facts import Fact, business_key
-from projections.policies import DEFAULT_POLICIES, Policies
+from projections.facts import Fact, business_key, dated
 
 #: position, stream, stored name, stored bytes
 LogRow = tuple[int, int, str, bytes]
@@ -63,10 +63,12 @@ class Forest:
         return {stream: root for root, members in self._members.items() for stream in members}
 
 
-def decode(row: LogRow) -> Fact:
-    """A fact from a row of the log."""
+def decode(row: LogRow, policies: Policies = DEFAULT_POLICIES) -> Fact:
+    """A fact from a row of the log, with its business date as policy has it."""
     position, stream, topic, state = row
     milestone = CODEC.decode(topic, state)
+    if not policies.is_one:
+        milestone = dated(milestone, policies)
     return Fact(business_key(milestone), position, stream, milestone)  # type: ignore[arg-type]
 
 
@@ -111,7 +113,7 @@ class Clusters:
         found: dict[int, list[Fact]] = {root: [] for root in missing}
         if after and wanted:
             for row in self._read([stream for stream in wanted if stream <= after], after):
-                found[self._together.root(row[1])].append(decode(row))
+                found[self._together.root(row[1])].append(decode(row, self._policies))
         for root in sorted(missing):
             members = self._together.members(root)
             self.hold(root, members, found[root])
@@ -152,8 +154,16 @@ class Clusters:
         deal_of = {stream: self._deals.root(stream) for stream in members}
         gone = self._clusters.pop(high, None) if high != low else None
         if gone is None:
-            gone = Cluster([], {}, self._policies)
-        kept.join(gone, deal_of)
+            if high != low or edge.one_deal:
+                kept.join(Cluster([], {}, self._policies), deal_of)
+            return
+        if gone.unsettled or (not kept.unsettled and len(gone.facts) > len(kept.facts)):
+            kept, gone = gone, kept
+            self._clusters[low] = kept
+        if not edge.one_deal and kept.is_apart(gone):
+            kept.absorb(gone, deal_of)
+        else:
+            kept.join(gone, deal_of)
 
 
 def by_position(edges: Iterable[Edge]) -> dict[int, list[Edge]]:

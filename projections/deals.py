@@ -53,11 +53,11 @@ def number_of(connection: Connection[Any], key: str, generation: int, known: int
         return 0
 
 
-def facts_of(connection: Connection[Any], found: Streams, generation: int, known: int) -> list[Fact]:
+def facts_of(connection: Connection[Any], found: Streams, generation: Generation, known: int) -> list[Fact]:
     """All that was recorded for a deal, in business order; what was corrected or voided as it came in."""
     placed = dict(
         connection.execute(
-            queries.statement("fact_places", generation),
+            queries.statement("fact_places", generation.id),
             {"deal": found.deal, "streams": found.streams, "known": known},
         ).fetchall()
     )
@@ -66,9 +66,9 @@ def facts_of(connection: Connection[Any], found: Streams, generation: int, known
         # said one by one: a split deal, or one to which a correction has moved something
         cursor = connection.cursor(binary=True)
         cursor.execute(queries.statement("read_positions"), {"positions": here})
-        return sorted(map(decode, cursor.fetchall()))
+        return sorted(decode(row, generation.policies) for row in cursor.fetchall())
     rows = read_streams(connection, found.streams, known)
-    return sorted(decode(row) for row in rows if row[0] not in placed)
+    return sorted(decode(row, generation.policies) for row in rows if row[0] not in placed)
 
 
 def deal(
@@ -80,7 +80,7 @@ def deal(
     """
     found = find(connection, key, generation.id, known)
     number = payment_deal(connection, key, generation.id, known) or found.deal
-    facts = standing(facts_of(connection, found, generation.id, known), generation.policies).facts
+    facts = standing(facts_of(connection, found, generation, known), generation.policies).facts
     keys = sorted({k for fact in facts for k in fact.milestone.keys}, key=name_order)
     dimensions: dict[str, str] = {}
     for fact in facts:
@@ -142,7 +142,7 @@ class Entry(NamedTuple):
 def timeline(connection: Connection[Any], key: str, generation: Generation, known: int) -> list[Entry]:
     """The deal's milestones in business order, as known by a position. Raises DealUnknown."""
     found = find(connection, key, generation.id, known)
-    facts = facts_of(connection, found, generation.id, known)
+    facts = facts_of(connection, found, generation, known)
     resolved = standing(facts, generation.policies)
     voided = {fact.position for fact in resolved.voided}
     amended = set(resolved.amended)

@@ -6,9 +6,14 @@ source, id. It does not depend on arrival.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple, TypeVar
+
+from msgspec.structs import replace
 
 from domain import milestones as m
+from domain.instants import from_date
+from domain.policies import Policies
 
 # Natural order: the order of contract.md section 3, all opportunity.* at one place, cancellations and ends
 # of contracts after everything that bills, performs or pays on the day.
@@ -115,6 +120,28 @@ def business_key(milestone: m.Milestone) -> BusinessKey:
         milestone.source,
         milestone.id,
     )
+
+
+AnyDated = TypeVar("AnyDated", bound=m.Milestone)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def dated(milestone: AnyDated, policies: Policies) -> AnyDated:
+    """A milestone with its business date as policy has it (contract.md section 1, `data.effective_on`).
+
+    Where its source gave none, it is the date of `time` in the time zone of the policy that is in force on
+    that date in UTC. All others come back as they are.
+    """
+    if policies.is_one or m.BY_TIME not in milestone.attributes:
+        return milestone
+    policy = policies.at(milestone.effective)
+    if policy.settings.time_zone == "UTC":
+        return milestone
+    try:
+        local = (_EPOCH + timedelta(microseconds=milestone.instant)).astimezone(policy.zone)
+    except OverflowError:
+        return milestone  # a day before the calendar begins, or after it ends
+    return replace(milestone, effective=from_date(local.date()))
 
 
 class Fact(NamedTuple):

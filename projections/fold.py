@@ -12,11 +12,12 @@ from typing import Any, Final, TypeAlias, assert_never
 
 from domain import milestones as m
 from domain.keys import name_order, payment_key
+from domain.policies import DEFAULT_POLICIES, Policies, PolicyRefused, version_of
 from domain.stored import CODEC
 from projections.book import Book, DealBook
 from projections.facts import Fact
-from projections.policies import DEFAULT_POLICIES, Policies
-from projections.rules import billing, orders, payments, performance, pipeline
+from projections.parting import WHOLE, Parts
+from projections.rules import billing, conditions, orders, payments, performance, pipeline
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ PaymentRule: TypeAlias = Callable[[Book, DealBook, Any], None]
 def deal_rule(  # noqa: C901 - one case a milestone is the point
     fact: m.AnyMilestone,
 ) -> DealRule | None:
-    """The posting rule of a milestone; None where it posts nothing, or has a payment rule.
+    """The rule of a milestone; None where it has a payment rule or is no rule's matter.
 
     Exhaustive: a milestone of the catalogue without a case does not type-check.
     """
@@ -40,6 +41,18 @@ def deal_rule(  # noqa: C901 - one case a milestone is the point
             return pipeline.lost
         case m.OpportunityReopened():
             return pipeline.reopened
+        case m.OrderSubmitted():
+            return conditions.submitted
+        case m.OrderRejected():
+            return conditions.rejected
+        case m.CreditHeld():
+            return conditions.held
+        case m.CreditReleased():
+            return conditions.released
+        case m.CustomerApproved():
+            return conditions.customer_approved
+        case m.CustomerRejected():
+            return conditions.customer_rejected
         case m.OrderAccepted():
             return orders.accepted
         case m.OrderChanged():
@@ -52,6 +65,8 @@ def deal_rule(  # noqa: C901 - one case a milestone is the point
             return orders.cancelled
         case m.ContractExpired() | m.ContractChurned():
             return orders.ended
+        case m.NonRenewalNotified():
+            return conditions.not_renewing
         case m.FulfilmentConfirmed():
             return performance.confirmed
         case m.FulfilmentReturned():
@@ -74,6 +89,8 @@ def deal_rule(  # noqa: C901 - one case a milestone is the point
             return billing.memo_applied
         case m.DisputeOpened() | m.DisputeResolved():
             return billing.disputed
+        case m.PromiseMade():
+            return conditions.promised
         case m.ReceivableWrittenOff() | m.ReceivableRecovered():
             return billing.written_off
         case (
@@ -86,14 +103,17 @@ def deal_rule(  # noqa: C901 - one case a milestone is the point
             return None
         case (
             m.LeadQualified() | m.QuoteApproved() | m.QuoteAccepted() | m.QuoteRejected()
-            | m.CustomerApproved() | m.CustomerRejected() | m.CustomerMerged() | m.ProductMapped()
-            | m.CreditHeld() | m.CreditReleased() | m.OrderSubmitted() | m.OrderRejected()
-            | m.PromiseMade() | m.NonRenewalNotified() | m.MilestoneCorrected() | m.MilestoneVoided()
-            | m.DealsLinked() | m.DealSplit() | m.PeriodClosed() | m.PeriodReopened() | m.FxRateFixed()
-            | m.PolicyActivated() | m.ExceptionAcknowledged() | m.ExceptionAssigned()
+            | m.DealsLinked() | m.DealSplit()
+        ):  # fmt: skip
+            return conditions.noted  # which deal a fact belongs to is decided before it is folded
+        case (
+            m.CustomerMerged() | m.ProductMapped() | m.PeriodClosed() | m.PeriodReopened()
+            | m.FxRateFixed() | m.PolicyActivated() | m.ExceptionAcknowledged() | m.ExceptionAssigned()
             | m.ExceptionResolved() | m.ControlTotalReported()
         ):  # fmt: skip
-            return None
+            return None  # notices
+        case m.MilestoneCorrected() | m.MilestoneVoided():
+            return None  # their targets are folded otherwise
     assert_never(fact)
 
 
@@ -133,38 +153,53 @@ _UNKNOWN: Final = object()
 _rules: dict[type[m.Milestone], DealRule | None] = {}
 
 
-def _rule_of(fact: m.AnyMilestone) -> DealRule | None:
-    kind = type(fact)
-    found: Any = _rules.get(kind, _UNKNOWN)
-    if found is _UNKNOWN:
-        found = _rules[kind] = deal_rule(fact)
-    rule: DealRule | None = found
+def _learn(milestone: m.AnyMilestone) -> DealRule | None:
+    rule = _rules[type(milestone)] = deal_rule(milestone)
     return rule
+
+
+def _take_notice(book: Book, deal: DealBook, fact: Fact) -> None:
+    """Keep a milestone that concerns the whole ledger for whoever it concerns."""
+    milestone = fact.milestone
+    if not deal.policy.entitled(milestone):
+        deal.find("SOR_VIOLATION")
+    elif isinstance(milestone, m.PolicyActivated) and not _can_be_read(milestone):
+        deal.find("POLICY_UNREADABLE", f"{milestone.policy}@{milestone.version}")
+    else:
+        book.notices.append((fact.position, milestone.name, CODEC.encode(milestone), 1))
+
+
+def _can_be_read(policy: m.PolicyActivated) -> bool:
+    try:
+        version_of(policy)
+    except PolicyRefused:
+        return False
+    return True
 
 
 def step(book: Book, fact: Fact) -> DealBook:
     """Fold one fact that comes last in business order for all that it touches: the deal it belongs to."""
     milestone = fact.milestone
-    payment_rule = PAYMENT_RULES.get(type(milestone))
+    kind = type(milestone)
+    payment_rule = PAYMENT_RULES.get(kind)
     if payment_rule is None:
-        deal = book.deal(fact)
+        beside = milestone.subject.startswith("payment/") and payments.names_only_a_payment(milestone)
+        deal = payments.deal_beside(book, fact) if beside else book.deal(fact)
         deal.fact, deal.day, deal.last = fact.position, milestone.effective, fact.key
         if not book.policies.is_one:
             deal.policy = book.policies.at(milestone.effective)
         describe(deal, milestone)
-        rule = _rule_of(milestone)
+        rule: Any = _rules.get(kind, _UNKNOWN)
+        rule = _learn(milestone) if rule is _UNKNOWN else rule
         if rule is not None:
-            if not deal.policy.entitled(milestone):
+            if not deal.policy.entitled_for(kind, milestone.source):
                 deal.find("SOR_VIOLATION")
                 return deal
             rule(deal, milestone)
             if milestone.sequence is not None:
                 deal.saw((milestone.source, milestone.subject), fact.key[4])
-        elif type(milestone) in _WHOLE_LEDGER:
-            if not deal.policy.entitled(milestone):
-                deal.find("SOR_VIOLATION")
-                return deal
-            book.notices.append((fact.position, milestone.name, CODEC.encode(milestone), 1))
+        elif kind in _WHOLE_LEDGER:
+            _take_notice(book, deal, fact)
         return deal
     assert isinstance(milestone, PAYMENTS), "only payments have a payment rule"
     deal = payments.deal_of(book, fact, milestone)
@@ -187,16 +222,25 @@ def step(book: Book, fact: Fact) -> DealBook:
 
 def describe(deal: DealBook, milestone: m.AnyMilestone) -> None:
     """The deal's public name, and its dimensions from this date on."""
-    for key in milestone.keys:
-        if key not in deal.keys:
-            deal.keys.add(key)
-            if not deal.name or name_order(key) < name_order(deal.name):
-                deal.name = key
+    keys = milestone.keys
+    if not deal.keys.issuperset(keys):
+        for key in keys:
+            if key not in deal.keys:
+                deal.keys.add(key)
+                if deal.elsewhere and deal.elsewhere.get(key, deal.id) != deal.id:
+                    continue  # of another deal since a split
+                rank = name_order(key)
+                if deal.rank is None or rank < deal.rank:
+                    deal.name, deal.rank = key, rank
     dimensions = milestone.dimensions
     if deal.id < 0 and isinstance(milestone, m.PaymentReceived) and milestone.customer is not None:
         # Cash that carries no deal's key still has a payer.
         dimensions = {"customer": milestone.customer, **dimensions}
-    if dimensions and dimensions != deal.dimensions:
+    if not dimensions:
+        return
+    if "entity" in dimensions:
+        conditions.entity_said(deal, milestone.source, dimensions["entity"])
+    if dimensions != deal.dimensions:
         for name, value in dimensions.items():
             if deal.dimensions.get(name) != value:
                 deal.dimensions[name] = value
@@ -208,7 +252,7 @@ def fold(
     facts: Iterable[Fact],
     deal_of: dict[int, int],
     broken: set[int],
-    parted: dict[int, int] | None = None,
+    parted: Parts = WHOLE,
     policies: Policies = DEFAULT_POLICIES,
 ) -> Book:
     """Fold facts that are in business order.

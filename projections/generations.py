@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 from psycopg import Connection
 
 import domain.policies
+from domain.policies import DEFAULT_POLICIES, Policies
 from projections import queries
-from projections.policies import DEFAULT_POLICIES, Policies
 
 CODE_VERSION: Final = "0.1.0"
 _LOCK_SPACE: Final = 0x43_61_69

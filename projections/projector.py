@@ -129,7 +129,7 @@ class Projector:
         self._clusters.prepare(touched, generation.position)
         journal = Journal()
         for row in rows:
-            journal.add(self._clusters.take(decode(row), edges.get(row[0], ())))
+            journal.add(self._clusters.take(decode(row, generation.policies), edges.get(row[0], ())))
         journal.write(connection.cursor(), generation.id)
         generations.advance(connection, generation.id, last)
         if self.generation is None:

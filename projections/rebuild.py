@@ -17,8 +17,8 @@ from typing import Any, Final, NamedTuple
 import psycopg
 from psycopg import Connection
 
+from domain.policies import Policies
 from projections import alternatives, bulk, generations, moments
-from projections.policies import Policies
 from projections.projector import Projector, projected_channel
 
 _MOST_WORKERS: Final = 8

@@ -27,6 +27,10 @@ QUANTITY_DECIMALS: Final = 9
 #: Probabilities are integers of 10**-6; 1_000_000 is certain.
 PROBABILITY_DECIMALS: Final = 6
 
+#: Reserved among a milestone's attributes: its source gave no `effective_on`, so its business date is that of
+#: `time`, in UTC as stored. No CloudEvents attribute can have this name, and no event ever shows it.
+BY_TIME: Final = "by_time"
+
 Text: TypeAlias = Annotated[str, Reads("text")]
 Number: TypeAlias = Annotated[str, Reads("number")]
 Day: TypeAlias = Annotated[int, Reads("day")]
@@ -124,7 +128,8 @@ class Milestone(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     instant: microseconds since 1970-01-01 UTC; time is the same moment as the source wrote it.
     effective: day number of the business date. keys: sorted, the subject's own among them.
-    attributes: correlationid, causationid, traceparent, actor where given; kept, never interpreted.
+    attributes: correlationid, causationid, traceparent, actor where given; kept, never interpreted. And
+    BY_TIME where `effective` is the date of `time`, for want of another.
     """
 
     NAME: ClassVar[str] = ""

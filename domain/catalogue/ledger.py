@@ -19,37 +19,47 @@ from domain.catalogue.base import (
 
 
 class MilestoneCorrected(Milestone, array_like=True, frozen=True, tag="milestone.corrected.v1"):
+    """Another milestone counts as its replacement, from this position on."""
+
     target: Annotated[Target, Reads("target")]
     reason: Text
     replacement: Annotated[bytes, Reads("replacement")]
 
 
 class MilestoneVoided(Milestone, array_like=True, frozen=True, tag="milestone.voided.v1"):
+    """Another milestone does not count, from this position on."""
+
     target: Annotated[Target, Reads("target")]
     reason: Text
 
 
 class DealsLinked(Milestone, array_like=True, frozen=True, tag="deals.linked.v1"):
-    pass
+    """The deals of these keys are one deal, from this position on."""
 
 
 class DealSplit(Milestone, array_like=True, frozen=True, tag="deal.split.v1"):
-    pass
+    """These keys leave their deal and form one of their own, from this position on."""
 
 
 class PeriodClosed(Milestone, array_like=True, frozen=True, tag="period.closed.v1"):
+    """The books of a month and of all months before it are closed."""
+
     period: Annotated[str, Reads("period")]
     actor: Text
     scope: Text | None = None
 
 
 class PeriodReopened(Milestone, array_like=True, frozen=True, tag="period.reopened.v1"):
+    """The books of a month and of all months after it are open again."""
+
     period: Annotated[str, Reads("period")]
     actor: Text
     scope: Text | None = None
 
 
 class FxRateFixed(Milestone, array_like=True, frozen=True, tag="fx.rate_fixed.v1"):
+    """One unit of a currency is so much of another, from a day on."""
+
     base: Currency
     quote: Currency
     rate: Annotated[str, Reads("rate")]
@@ -58,6 +68,8 @@ class FxRateFixed(Milestone, array_like=True, frozen=True, tag="fx.rate_fixed.v1
 
 
 class PolicyActivated(Milestone, array_like=True, frozen=True, tag="policy.activated.v1"):
+    """A version of the firm's definitions holds from a business day on, once a rebuild adopts it."""
+
     policy: Text
     version: Number
     from_: Day
@@ -65,24 +77,32 @@ class PolicyActivated(Milestone, array_like=True, frozen=True, tag="policy.activ
 
 
 class ExceptionAcknowledged(Milestone, array_like=True, frozen=True, tag="exception.acknowledged.v1"):
+    """Somebody has seen an exception."""
+
     exception: Text
     actor: Text
     note: Text | None = None
 
 
 class ExceptionAssigned(Milestone, array_like=True, frozen=True, tag="exception.assigned.v1"):
+    """An exception is somebody's to settle."""
+
     exception: Text
     actor: Text
     note: Text | None = None
 
 
 class ExceptionResolved(Milestone, array_like=True, frozen=True, tag="exception.resolved.v1"):
+    """An exception is settled, or shall be shown no more until it changes."""
+
     exception: Text
     actor: Text
     note: Text | None = None
 
 
 class ControlTotalReported(Milestone, array_like=True, frozen=True, tag="control_total.reported.v1"):
+    """A source's own count, and sum, of its objects over a span of days, to compare with."""
+
     object: Text
     from_: Day
     to: Day

@@ -7,10 +7,11 @@ from typing import Final
 from domain import milestones as m
 from domain.money import AmountRefused, parse_minor
 from projections import accounts as a
-from projections.book import CreditMemo, DealBook, Invoice, OrderLine
+from projections.book import DealBook
 from projections.facts import sequence_key
-from projections.rules import performance
-from projections.rules.orders import resume_earning, stop_earning
+from projections.holdings import CreditMemo, Invoice, OrderLine
+from projections.rules import conditions, performance
+from projections.rules.earning import resume_earning, stop_earning
 
 _ENDS: Final = {
     "concession": a.CREDITED_CONCESSION,
@@ -28,16 +29,21 @@ def posted(deal: DealBook, fact: m.InvoicePosted) -> None:
     if invoice.currency != fact.currency:
         # Paid in another currency before it was known: the payment keeps its own receivable.
         invoice = deal.invoices[fact.invoice] = Invoice(fact.invoice, fact.currency)
-        deal.find("CURRENCY_MISMATCH")
+        deal.find("CURRENCY_MISMATCH", fact.invoice)
     deal.redate(invoice, fact.due_on)
     invoice.posted = True
+    invoice.fact, invoice.day = deal.fact, deal.day
     for said in fact.lines:
         line = deal.line_for(said.order_line, said.sku, fact.currency)
-        invoice.lines.append((line, said.net, said.tax, said.sku, line.label))
+        invoice.lines.append((line, said.net, said.tax, said.sku, line.label, said.service_end))
         deal.receive(invoice, a.UNBILLED, a.RECEIVABLE, said.net, said.sku, line.label)
         deal.receive(invoice, a.SOURCE_TAX, a.RECEIVABLE, said.tax, said.sku, line.label)
         bill(deal, line, said.net)
     deal.settle_dispute(invoice)
+    if deal.ends:
+        conditions.bills_ended(deal, invoice)
+    if deal.missing or deal.promises:
+        conditions.invoice_came(deal, invoice)
 
 
 def bill(deal: DealBook, line: OrderLine, net: int) -> None:
@@ -52,16 +58,17 @@ def voided(deal: DealBook, fact: m.InvoiceVoided) -> None:
     """The inverse of all that the invoice posted."""
     invoice = deal.invoices.get(fact.invoice)
     if invoice is None or not invoice.posted:
-        deal.find("PREDECESSOR_MISSING")
+        deal.find("PREDECESSOR_MISSING", fact.invoice)
         return
     if invoice.voided:
         return
     invoice.voided = True
-    for line, net, tax, sku, label in invoice.lines:
+    for line, net, tax, sku, label, _ in invoice.lines:
         deal.receive(invoice, a.UNBILLED, a.RECEIVABLE, -net, sku, label)
         deal.receive(invoice, a.SOURCE_TAX, a.RECEIVABLE, -tax, sku, label)
         bill(deal, line, -net)
     deal.settle_dispute(invoice)
+    deal.stand("EXPIRED_STILL_BILLING", invoice.number)
 
 
 def due_date_changed(deal: DealBook, fact: m.InvoiceDueDateChanged) -> None:
@@ -70,7 +77,7 @@ def due_date_changed(deal: DealBook, fact: m.InvoiceDueDateChanged) -> None:
         return
     invoice = deal.invoices.get(fact.invoice)
     if invoice is None or not invoice.posted:
-        deal.find("PREDECESSOR_MISSING")
+        deal.find("PREDECESSOR_MISSING", fact.invoice)
         return
     deal.redate(invoice, fact.due_on)
 
@@ -79,6 +86,8 @@ def credited(deal: DealBook, fact: m.CreditMemoPosted) -> None:
     """An open credit of the memo's gross, by reason; then against the invoices that it names."""
     if not deal.first_of("credit_memo", fact.credit_memo):
         return
+    if deal.missing:
+        deal.came("credit_memo", fact.credit_memo)
     memo = deal.credit_memos.get(fact.credit_memo)
     if memo is None or memo.currency != fact.currency:
         memo = deal.credit_memos[fact.credit_memo] = CreditMemo(fact.currency)
@@ -104,6 +113,7 @@ def credited(deal: DealBook, fact: m.CreditMemoPosted) -> None:
 def _unperform(deal: DealBook, line: OrderLine, reason: str, net: int) -> None:
     if reason == "concession":
         deal.post(a.RECOGNISED, a.CONCESSION, line.currency, net, line.sku, line.label)
+        line.beside -= net
     elif reason == "return":
         performance.credit_return(deal, line, net)
     else:
@@ -142,22 +152,22 @@ def memo_applied(deal: DealBook, fact: m.CreditMemoApplied) -> None:
     invoice = deal.invoices.get(fact.invoice)
     currency = memo.currency if memo is not None else invoice.currency if invoice is not None else None
     if currency is None:
-        deal.find("PREDECESSOR_MISSING")
+        deal.find("PREDECESSOR_MISSING", fact.credit_memo)
         return
     try:
         amount = parse_minor(fact.amount, currency)
     except AmountRefused:
-        deal.find("AMOUNT_PRECISION")
+        deal.find("AMOUNT_PRECISION", fact.credit_memo)
         return
     if memo is None:
-        deal.find("PREDECESSOR_MISSING")
+        deal.miss("credit_memo", fact.credit_memo)
         memo = deal.credit_memos[fact.credit_memo] = CreditMemo(currency)
     _apply(deal, memo, deal.invoice(fact.invoice, currency), amount)
 
 
 def _apply(deal: DealBook, memo: CreditMemo, invoice: Invoice, amount: int) -> None:
     if invoice.currency != memo.currency:
-        deal.find("CURRENCY_MISMATCH")
+        deal.find("CURRENCY_MISMATCH", invoice.number)
         return
     deal.receive(invoice, a.RECEIVABLE, a.OPEN_CREDIT, amount)
     memo.open -= amount
@@ -168,16 +178,17 @@ def disputed(deal: DealBook, fact: m.DisputeOpened | m.DisputeResolved) -> None:
     """What of an invoice is in dispute: opened less resolved, all of it where no amount is given."""
     invoice = deal.invoices.get(fact.invoice)
     if invoice is None:
-        deal.find("PREDECESSOR_MISSING")
         if fact.currency is None:
+            deal.find("PREDECESSOR_MISSING", fact.invoice)
             return
+        deal.miss("invoice", fact.invoice)
         invoice = deal.invoice(fact.invoice, fact.currency)
     amount = None
     if fact.amount is not None:
         try:
             amount = parse_minor(fact.amount, invoice.currency)
         except AmountRefused:
-            deal.find("AMOUNT_PRECISION")
+            deal.find("AMOUNT_PRECISION", fact.invoice)
             return
     if isinstance(fact, m.DisputeOpened):
         invoice.claim = None if amount is None or invoice.claim is None else invoice.claim + amount
@@ -193,7 +204,7 @@ def written_off(deal: DealBook, fact: m.ReceivableWrittenOff | m.ReceivableRecov
     """receivable -> written_off, or back; never touches performance."""
     invoice = deal.invoice(fact.invoice, fact.currency)
     if invoice.currency != fact.currency:
-        deal.find("CURRENCY_MISMATCH")
+        deal.find("CURRENCY_MISMATCH", fact.invoice)
         return
     sign = 1 if isinstance(fact, m.ReceivableWrittenOff) else -1
     deal.receive(invoice, a.RECEIVABLE, a.WRITTEN_OFF, sign * fact.amount)

@@ -6,8 +6,9 @@ from domain import milestones as m
 from domain.keys import joins, kind_of, payment_key
 from domain.money import AmountRefused, parse_minor
 from projections import accounts as a
-from projections.book import Application, Book, DealBook, Invoice, Payment
+from projections.book import Book, DealBook
 from projections.facts import Fact
+from projections.holdings import Application, Invoice, Payment
 
 
 def keys_of(fact: m.AnyPayment) -> list[str]:
@@ -43,6 +44,34 @@ def deal_of(book: Book, fact: Fact, milestone: m.AnyPayment) -> DealBook:
     return own
 
 
+def names_only_a_payment(fact: m.Milestone) -> bool:
+    """Whether a milestone that moves no cash is about a payment, and carries no key of a deal.
+
+    Its subject is the payment then: any other subject has a key of its own, which belongs to a deal.
+    """
+    return fact.subject.startswith("payment/") and not carries_a_deal(fact)
+
+
+def deal_beside(book: Book, fact: Fact) -> DealBook:
+    """The deal of a milestone that names only a payment: that of the invoice it names, else the payment's."""
+    keys = [key for key in fact.milestone.keys if kind_of(key) == "payment"]
+    payment = next((found for key in keys if (found := book.payments.get(key)) is not None), None)
+    if payment is None:
+        payment = Payment(min(keys), "")
+    for key in keys:
+        book.payments.setdefault(key, payment)
+    payment.last = fact.key
+    invoice = getattr(fact.milestone, "invoice", None)
+    for application in payment.applications:
+        if application.invoice.number == invoice:
+            return application.deal
+    if payment.home is not None:
+        return payment.home
+    if payment.own is None:
+        payment.own = book.deals[-fact.position] = DealBook(-fact.position, book)
+    return payment.own
+
+
 def payment_of(book: Book, deal: DealBook, fact: m.AnyPayment) -> Payment:
     """The payment that the fact names, made where it is new; two found to be one are merged."""
     keys = keys_of(fact)
@@ -65,7 +94,7 @@ def payment_of(book: Book, deal: DealBook, fact: m.AnyPayment) -> Payment:
 def _merge(book: Book, deal: DealBook, kept: Payment, other: Payment) -> None:
     """Two payments turn out to be one: the other's cash and applications become the kept one's."""
     if kept.received is not None and other.received is not None:
-        deal.find("DUPLICATE_BUSINESS_KEY")
+        deal.find("DUPLICATE_BUSINESS_KEY", f"payment/{other.key.rpartition(':')[2]}")
     home = kept.home or other.home
     if kept.received is None and other.received is not None:
         home = other.home
@@ -89,10 +118,10 @@ def received(book: Book, deal: DealBook, fact: m.PaymentReceived) -> None:
     """source.bank -> unapplied, under the receipt's deal, else under the payment's own key."""
     payment = payment_of(book, deal, fact)
     if payment.received is not None:
-        deal.find("DUPLICATE_BUSINESS_KEY")
+        deal.find("DUPLICATE_BUSINESS_KEY", f"payment/{fact.payment}")
         return
     if payment.currency != fact.currency and payment.applications:
-        deal.find("CURRENCY_MISMATCH")
+        deal.find("CURRENCY_MISMATCH", fact.payment)
     if payment.home is not None and payment.home is not deal:
         _rehome(payment, deal)
     payment.home, payment.received, payment.currency = deal, fact.amount, fact.currency
@@ -131,7 +160,7 @@ def applied(book: Book, deal: DealBook, fact: m.PaymentApplied) -> None:
     payment = payment_of(book, deal, fact)
     invoice = deal.invoice(fact.invoice, fact.currency)
     if invoice.currency != fact.currency or (payment.currency and payment.currency != fact.currency):
-        deal.find("CURRENCY_MISMATCH")
+        deal.find("CURRENCY_MISMATCH", fact.invoice)
         return
     payment.currency = fact.currency
     _put(payment, _apply(payment, deal, invoice), deal, fact.amount, fact.discount, fact.withheld)
@@ -150,7 +179,7 @@ def unapplied(book: Book, deal: DealBook, fact: m.PaymentUnapplied) -> None:
     payment = payment_of(book, deal, fact)
     invoice = deal.invoice(fact.invoice, fact.currency)
     if invoice.currency != fact.currency or (payment.currency and payment.currency != fact.currency):
-        deal.find("CURRENCY_MISMATCH")
+        deal.find("CURRENCY_MISMATCH", fact.invoice)
         return
     payment.currency = fact.currency
     left = [fact.amount, fact.discount, fact.withheld]
@@ -164,7 +193,7 @@ def unapplied(book: Book, deal: DealBook, fact: m.PaymentUnapplied) -> None:
             left = [whole - taken for whole, taken in zip(left, part, strict=True)]
             _put(payment, application, deal, -part[0], -part[1], -part[2])
     if any(left):
-        deal.find("PREDECESSOR_MISSING")
+        deal.find("PREDECESSOR_MISSING", fact.payment)
         _put(payment, _apply(payment, deal, invoice), deal, -left[0], -left[1], -left[2])
 
 
@@ -191,17 +220,17 @@ def _amount(payment: Payment, deal: DealBook, fact: m.PaymentReversed | m.Paymen
     """The amount of a reversal or refund; all that was received where none is given."""
     if fact.amount is None:
         if payment.received is None:
-            deal.find("PREDECESSOR_MISSING")
+            deal.find("PREDECESSOR_MISSING", fact.payment)
         return payment.received
     currency = payment.currency or fact.currency
     if not currency:
-        deal.find("PREDECESSOR_MISSING")
+        deal.find("PREDECESSOR_MISSING", fact.payment)
         return None
     payment.currency = currency
     try:
         return parse_minor(fact.amount, currency)
     except AmountRefused:
-        deal.find("AMOUNT_PRECISION")
+        deal.find("AMOUNT_PRECISION", fact.payment)
         return None
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from functools import lru_cache
+
 from domain import milestones as m
-from domain.money import AmountRefused, divide_half_away, format_minor, parse_minor
+from domain.money import AmountRefused, divide_half_away, exponent, format_minor, parse_minor
 from projections import accounts as a
-from projections.book import DealBook, OrderLine
+from projections.book import DealBook
+from projections.holdings import OrderLine
+from projections.rules import runrate
 
 _UNIT = 10**m.QUANTITY_DECIMALS
 
@@ -33,28 +38,36 @@ def activated(deal: DealBook, fact: m.ServiceActivated) -> None:
     """Lines earned on activation: unperformed -> recognised."""
     if deal.first_of("activation", fact.fulfilment):
         _each(deal, fact.lines, "on_activation", 1)
+        for said in fact.lines:
+            order = deal.orders.get(said.order_line.rpartition("/")[0])
+            line = deal.order_line(said.order_line)
+            if order is not None and line is not None:
+                runrate.activate(deal, order, line)
 
 
 def _each(deal: DealBook, lines: tuple[m.Performed, ...], recognition: str, sign: int) -> None:
     for said in lines:
         line = deal.order_line(said.order_line)
         if line is None:
-            deal.find("PREDECESSOR_MISSING")
+            deal.miss("line", said.order_line)
             deal.line_for(said.order_line, "", "").waiting.append((said, sign, recognition))
         else:
             _perform_said(deal, line, said, sign, recognition)
 
 
 def _perform_said(deal: DealBook, line: OrderLine, said: m.Performed, sign: int, recognition: str) -> None:
-    if line.recognition != recognition:
+    if line.recognition != recognition and recognition != "manual":
         return
     net = None
     if said.net is not None:
         try:
             net = sign * parse_minor(said.net, line.currency)
         except AmountRefused:
-            deal.find("AMOUNT_PRECISION")
+            deal.find("AMOUNT_PRECISION", line.label)
             return
+    if line.recognition != recognition:
+        _compare(deal, line, net or 0)
+        return
     value = _value(line, None if said.quantity is None else sign * said.quantity, net, sign)
     if value < 0 and line.recognition == "on_fulfilment":
         come_back(deal, line, -value)
@@ -114,12 +127,15 @@ def catch_up(deal: DealBook, line: OrderLine) -> None:
         del deal.loose[key]
         line.unbilled += loose.unbilled
         line.billed += loose.billed
+        line.beside += loose.beside
         if line.recognition == "on_invoice" and loose.billed:
             recognise(deal, line, loose.billed)
         for invoice in deal.invoices.values():
             invoice.lines = [(line if x[0] is loose else x[0], *x[1:]) for x in invoice.lines]
         for said, sign, recognition in loose.waiting:
+            line.active |= recognition == "on_activation"
             _perform_said(deal, line, said, sign, recognition)
+            deal.came("line", said.order_line)
 
 
 def used(deal: DealBook, fact: m.UsageRated) -> None:
@@ -133,6 +149,7 @@ def used(deal: DealBook, fact: m.UsageRated) -> None:
             a.SOURCE_OBLIGATION, a.RECOGNISED, fact.currency, said.net, said.sku, line.label, fact.usage
         )
         line.unbilled += said.net
+        line.beside += said.net
 
 
 def revenue(deal: DealBook, fact: m.RevenueRecognised | m.RevenueReversed) -> None:
@@ -140,11 +157,28 @@ def revenue(deal: DealBook, fact: m.RevenueRecognised | m.RevenueReversed) -> No
     amount = fact.amount if isinstance(fact, m.RevenueRecognised) else -fact.amount
     line = deal.order_line(fact.order_line, fact.currency)
     if line is None:
-        deal.find("PREDECESSOR_MISSING")
+        deal.miss("line", fact.order_line)
         said = m.Performed(fact.order_line, None, format_minor(amount, fact.currency))
         deal.line_for(fact.order_line, "", fact.currency).waiting.append((said, 1, "manual"))
+    elif line.currency != fact.currency:
+        deal.find("CURRENCY_MISMATCH", line.label)
     elif line.recognition == "manual":
-        if line.currency == fact.currency:
-            recognise(deal, line, amount)
-        else:
-            deal.find("CURRENCY_MISMATCH")
+        recognise(deal, line, amount)
+    else:
+        _compare(deal, line, amount)
+
+
+def _compare(deal: DealBook, line: OrderLine, amount: int) -> None:
+    """The ERP recognised an amount of a line that earns by itself: keep its sum, and find the difference."""
+    line.reported += amount
+    deal.stand("recognised_by_erp", line.label, line.currency, line.reported)
+    off = line.reported - line.recognised(deal.day) - line.beside
+    if abs(off) <= _tolerance(deal.policy.settings.recognition_tolerance, line.currency):
+        off = 0
+    deal.stand("RECOGNITION_MISMATCH", line.label, line.currency, off)
+
+
+@lru_cache(maxsize=256)
+def _tolerance(units: str, currency: str) -> int:
+    """Units of a currency as whole minor units, rounded down."""
+    return int(Decimal(units).scaleb(exponent(currency)))

@@ -19,6 +19,7 @@ from domain.contract import parse_event
 from domain.instants import from_date
 from domain.money import format_minor
 from domain.placement import Forest
+from domain.policies import DEFAULT_POLICIES, Policies
 from domain.recording import Batch, Known
 from domain.stored import CODEC
 from projections import accounts as a
@@ -64,17 +65,19 @@ class MemoryLog:
         wanted = set(streams)
         return [row for row in self.rows if row[1] in wanted and row[0] <= upto]
 
-    def project(self, sizes: Iterable[int] = (), *, restart: bool = False) -> Iterator[Change]:
+    def project(
+        self, sizes: Iterable[int] = (), *, restart: bool = False, policies: Policies = DEFAULT_POLICIES
+    ) -> Iterator[Change]:
         """What each milestone adds to the journal, taken in batches of these sizes, then all of the rest.
 
-        restart: begin every batch with nothing in memory, as after a crash.
+        restart: begin every batch with nothing in memory, as after a crash. policies: those in force.
         """
         edges = by_position(self.edges)
-        clusters, after = Clusters(self.read), 0
+        clusters, after = Clusters(self.read, policies), 0
         for size in [*sizes, len(self.rows)]:
             rows = self.rows[after : after + size]
             if restart:
-                clusters = Clusters(self.read)
+                clusters = Clusters(self.read, policies)
                 clusters.learn(edge for edge in self.edges if edge.position <= after)
             touched = {row[1] for row in rows}
             for row in rows:
@@ -120,7 +123,8 @@ class Books:
         self.places: dict[int | str, int] = {}
         self.dimensions: dict[tuple[int, str, int], str | None] = {}
         self.ids = ids
-        for change in changes:
+        self._changes = list(changes)
+        for change in self._changes:
             self.postings += [Posting(change.position, row) for row in change.rows]
             self.names.update(change.names)
             self.dimensions.update({entry[:3]: entry[3] for entry in change.dimensions})
@@ -129,6 +133,10 @@ class Books:
             for notice in change.notices:
                 self.notices[notice[:-1]] += notice[-1]
             self.places.update(change.places)
+
+    def known(self, position: int) -> Books:
+        """The books as known by a position."""
+        return Books([change for change in self._changes if change.position <= position], self.ids)
 
     def minor(self, on: str | int, currency: str = "EUR", deal: str | None = None) -> dict[str, int]:
         """Account -> what it holds by the end of a day, minor units; zeros left out."""
@@ -183,7 +191,19 @@ class Books:
 
     def found(self) -> list[str]:
         """Codes of the exceptions that the rules found and that stand, sorted."""
-        return sorted(signal[2] for signal, held in self.signals.items() if held and signal[2].isupper())
+        held: Counter[tuple[Any, ...]] = Counter()
+        for (deal, fact, code, _, *rest), sign in self.signals.items():
+            held[deal, fact, code, *rest] += sign
+        return sorted(key[2] for key, sign in held.items() if sign > 0 and key[2].isupper())
+
+    def deals(self) -> set[str]:
+        """Names of the deals that are there."""
+        return {name for name in self.names.values() if name}
+
+    def in_force(self, topic: str) -> list[Any]:
+        """Milestones of a type that concern the whole ledger and are in force, by their ids."""
+        held = [(self.ids[at], CODEC.decode(name, state)) for at, name, state in self.notices.elements()]
+        return [milestone for _, milestone in sorted(held, key=lambda one: one[0]) if milestone.name == topic]
 
     def standing(self, on: str) -> set[tuple[str, str, str, int, str]]:
         """What stands on a day: code, object, currency, amount, detail."""
@@ -206,9 +226,11 @@ class Books:
         """All that the journal ends with, by names: postings, dimensions, signals, notices, places."""
         name = self.names.get
         grouped = {(name(d), n, day, value) for (d, n, day), value in self.dimensions.items() if value}
-        found = {
-            (name(d), self.ids[at], *rest, held) for (d, at, *rest), held in self.signals.items() if held
-        }
+        held: Counter[tuple[Any, ...]] = Counter()
+        for (deal, at, *rest), sign in self.signals.items():
+            # what is settled is said of a fact, wherever that is shown
+            held[None if rest[0] == "settled" else name(deal), self.ids[at], *rest] += sign
+        found = {(*said, sign) for said, sign in held.items() if sign}
         noticed = {(self.ids[at], *rest, held) for (at, *rest), held in self.notices.items() if held}
         return self.net(), grouped, found, noticed
 
@@ -279,11 +301,17 @@ def breaches(postings: Iterable[Posting], day: int) -> list[str]:
     return broken
 
 
-def books_of(events: Sequence[Event], sizes: Iterable[int] = (), *, restart: bool = False) -> Books:
+def books_of(
+    events: Sequence[Event],
+    sizes: Iterable[int] = (),
+    *,
+    restart: bool = False,
+    policies: Policies = DEFAULT_POLICIES,
+) -> Books:
     """The books of a log that took in these events in this order."""
     log = MemoryLog()
     log.record(*events)
-    return Books(log.project(sizes, restart=restart), log.ids)
+    return Books(log.project(sizes, restart=restart, policies=policies), log.ids)
 
 
 def ledger(*events: Event) -> Books:

@@ -1,7 +1,8 @@
 """Random sets of facts, plausible and not: a few deals that share orders, customers and payments.
 
 Few numbers, days and amounts, so that facts meet: documents repeat, snapshots are stale, currencies mix,
-payments cross deals, ends come before beginnings.
+payments cross deals, ends come before beginnings; and a part of what was said is corrected, voided, linked
+and split, before it is said and after.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from domain.instants import from_date
+from domain.policies import DEFAULT_POLICIES, Policies, Version
 from tests.projections import events as e
+from tests.projections import revising as r
 from tests.projections.events import Event
 
 _FIRST = date(2024, 1, 1)
@@ -30,6 +34,9 @@ _KINDS = (None, None, None, "one_time", "optional", "usage")
 _RECOGNITIONS = (None, None, "on_fulfilment", "on_activation", "manual", "on_invoice")
 _KEYS = ("O-1", "O-1", "O-2", "O-3", None)
 _TIMES = ("08:00:00", "09:00:00", "10:00:00")
+_DOCUMENTS = (r.order_key("SO-1"), r.order_key("SO-2"), r.invoice_key("I-1"), r.invoice_key("I-2"))
+_DEALS = (r.opportunity_key("O-1"), r.opportunity_key("O-2"), r.opportunity_key("O-3"))
+_CLAIMANT = "/wms/manhattan/acme"
 
 
 class Draw:
@@ -73,7 +80,14 @@ class Draw:
             said["sequence"] = self.one(("1", "2", "10", "x"))
         if self.one((False, False, True)):
             said["dimensions"] = {"customer": self.one(("C-1", "C-2"))}
+        if self.one((False, False, False, True)):
+            said["keys"] = (self.one(_DOCUMENTS),)
         return said
+
+    def keys(self, most: int) -> tuple[str, ...]:
+        """One to `most` keys of deals and documents."""
+        wanted = self.one(tuple(range(1, most + 1)))
+        return tuple(dict.fromkeys(self.one(_DEALS + _DOCUMENTS) for _ in range(wanted)))
 
 
 def _selling(d: Draw, currency: str) -> Event:
@@ -180,28 +194,119 @@ def _paying(d: Draw, currency: str, aliases: bool) -> Event:
     return take_back(d.day(), payment, amount, currency=d.one((None, currency)), **rest)
 
 
-def facts(draws: Sequence[Draw], aliases: bool = True) -> list[Event]:
-    """One fact a draw, without conflicts: of those the first recorded stands."""
+def _ledger_wide(d: Draw) -> Event:
+    """What concerns the whole ledger rather than one deal."""
+    month, rest = d.one(("2024-01", "2024-02", "2024-12")), {"id_": d.id, "time": d.one(_TIMES)}
+    match d.one(("close", "close", "reopen", "rate", "rate", "merge", "policy")):
+        case "close":
+            return r.closed(d.day(), month, **rest)
+        case "reopen":
+            return r.period_reopened(d.day(), month, **rest)
+        case "rate":
+            value = d.one(("1.08", "0.5", "1.1234567"))
+            return r.rate(d.day(), d.one(("EUR", "JPY")), "USD", value, **rest)
+        case "merge":
+            return r.merged(d.day(), d.one(("C-1", "C-2")), d.one(("C-2", "C-3")), **rest)
+        case _:
+            # what is only activated changes nothing that is posted, and these nothing that is reported
+            settings = d.one(({"quarter_end_hours": 8}, {"sla_hours": {"ORPHAN_PAYMENT": 48}}))
+            return r.policy(d.day(), d.one(("1", "2")), settings, **rest)
+
+
+def _joining(d: Draw) -> Event:
+    """A link or a split."""
+    by = d.one((r.MDM, r.MDM, r.MDM, r.MDM, e.ERP))
+    rest = {"id_": d.id, "time": d.one(_TIMES), "number": d.id, "by": by}
+    if d.one((True, False)):
+        return r.linked(d.day(), *d.keys(3), **rest)
+    return r.split(d.day(), *d.keys(2), **rest)
+
+
+def altered(d: Draw, target: Event) -> Event:
+    """The target with another day, amount, lines or keys."""
+    made = r.instead(target)
+    body = made["data"]
+    currency = body.get("currency", "EUR")
+    if d.one((False, True)):
+        body["effective_on"] = d.day()
+    if "lines" in body and "fulfilment" not in body and d.one((True, True, False)):
+        said = d.lines(currency, of="invoice" in body or "credit_memo" in body or "usage" in body)
+        body["lines"] = [{**line, "line": str(n)} for n, line in enumerate(said, 1)]
+    if "amount" in body and "invoice" in body and d.one((True, False)):
+        body["amount"] = d.net(currency)
+    if d.one((False, False, True)):
+        body["keys"] = list(d.keys(2))
+    return made
+
+
+def _revising(d: Draw, told: Sequence[Event]) -> Event:
+    """A correction or a void of one of the facts told, in a role that may or may not."""
+    target = d.one(tuple(told))
+    by = d.one((None, None, None, None, None, e.CRM, "billing/zuora/acme"))
+    rest = {"id_": d.id, "time": d.one(_TIMES), "by": by}
+    if d.one((True, False)):
+        return r.void(d.day(), target, **rest)
+    return r.corrected(d.day(), target, altered(d, target), **rest)
+
+
+_REVISING = ("revising", "revising", "revising", "joining", "ledger")
+
+
+def fact(d: Draw, aliases: bool = True) -> Event:
+    """One business fact."""
+    currency = d.one(("EUR",) * 8 + ("USD", "JPY"))
+    room = d.one((_selling, _ordering, _ordering, _performing, _billing, _billing, _paying, _paying))
+    told: Event = _paying(d, currency, aliases) if room is _paying else room(d, currency)
+    if d.one((False,) * 14 + (True,)):
+        told["source"] = _CLAIMANT  # a claim, unless it speaks of deliveries
+    return told
+
+
+def _since(days: int, settings: dict[str, Any]) -> Version:
+    return Version(f"since-{days}", "1", from_date(_FIRST + timedelta(days=days)), settings)
+
+
+#: Policies under which laws hold as well.
+POLICIES = (
+    DEFAULT_POLICIES,
+    Policies([_since(-9999, {"proration": "monthly"})]),
+    Policies([_since(60, {"arr_live": "activation"})]),
+    Policies([_since(9, {"proration": "monthly"}), _since(90, {"renewal_booked": "service_start"})]),
+    Policies([_since(30, {"system_of_record": {"order.accepted": ["wms", "erp"]}})]),
+)
+
+
+def facts(draws: Sequence[Draw], aliases: bool = True, *, revised: bool = True) -> list[Event]:
+    """One fact a draw, without conflicts: of those the first recorded stands.
+
+    revised: some of them correct, void, link, split, or concern the whole ledger.
+    """
     told: list[Event] = []
     versions = set()
     for d in draws:
-        currency = d.one(("EUR",) * 8 + ("USD", "JPY"))
-        room = d.one((_selling, _ordering, _ordering, _performing, _billing, _billing, _paying, _paying))
-        fact = _paying(d, currency, aliases) if room is _paying else room(d, currency)
-        version = fact["source"], fact["subject"], fact["type"], fact.get("sequence")
+        room = d.one((*_REVISING, *("fact",) * 12)) if revised and told else "fact"
+        match room:
+            case "revising":
+                made = _revising(d, told)
+            case "joining":
+                made = _joining(d)
+            case "ledger":
+                made = _ledger_wide(d)
+            case _:
+                made = fact(d, aliases)
+        version = made["source"], made["subject"], made["type"], made.get("sequence")
         if version in versions:
-            fact.pop("sequence", None)
-        if d.one((False,) * 14 + (True,)):
-            fact["source"] = "/wms/manhattan/acme"  # a claim, unless it speaks of deliveries
+            made.pop("sequence", None)
         versions.add(version)
-        told.append(fact)
+        # what revises another may come before it
+        told.insert(d.one((0, len(told))) if room == "revising" else len(told), made)
     return told
 
 
 @st.composite
-def stories(draw: st.DrawFn, least: int = 3, most: int = 14) -> list[Event]:
+def stories(draw: st.DrawFn, least: int = 3, most: int = 14, *, revised: bool = True) -> list[Event]:
     """A set of facts in some order of arrival."""
-    return facts([Draw(draw, number) for number in range(draw(st.integers(least, most)))])
+    return facts([Draw(draw, number) for number in range(draw(st.integers(least, most)))], revised=revised)
 
 
 @st.composite

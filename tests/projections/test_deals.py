@@ -44,14 +44,16 @@ def test_a_deal_is_found_by_every_key_and_only_by_those_known_then(told: House) 
 
 
 def test_its_balances_are_those_of_its_books(told: House) -> None:
-    books, live = books_of(STORY), told.live().id
+    books = books_of(STORY)
     for on in ("2024-01-01", "2024-06-30", "2025-01-01"):
         read = deals.deal(told.connection, ORDER, told.live(), 5, date.fromisoformat(on))
         held = {name: parse_minor(amount, "EUR") for name, amount in read["balances"].get("EUR", {}).items()}
         assert held == books.minor(on, deal="opportunity:O-1")
     found = deals.deal(told.connection, ORDER, told.live(), 5, date(2025, 1, 1))
     assert found["deal"] == OPPORTUNITY
-    assert found["findings"] == [{"code": "DUPLICATE_BUSINESS_KEY", "fact": 5, "since_position": 5}]
+    assert found["findings"] == [
+        {"code": "DUPLICATE_BUSINESS_KEY", "fact": 5, "since_position": 5, "object": "order/SO-1"}
+    ]
     assert found["milestones"] == 4
 
 

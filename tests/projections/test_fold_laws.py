@@ -1,5 +1,6 @@
 """Laws of the fold over random sets of facts: order, append-only history, balance, difference."""
 
+import random
 from collections import Counter
 from itertools import permutations
 from typing import Any
@@ -7,14 +8,18 @@ from typing import Any
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from projections.book import Row, earned
+from domain.policies import Policies
+from projections.book import Row
 from projections.cluster import Cluster, difference
 from projections.clusters import Clusters, decode
 from projections.fold import fold
+from projections.proration import earned
+from scripts.campaigning.folding import corrected_equals_replaced, void_equals_absent
 from tests.projections import events as e
+from tests.projections import revising as r
 from tests.projections.books import Books, MemoryLog, Posting, books_of, breaches, worth
 from tests.projections.events import Event
-from tests.projections.strategies import arrivals, stories
+from tests.projections.strategies import POLICIES, arrivals, stories
 
 # Explaining a failure takes minutes with facts as large as these.
 _PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
@@ -35,6 +40,40 @@ def net(rows: list[Row]) -> Counter[tuple[Any, ...]]:
 def test_any_order_of_arrival_ends_the_same(told: list[Event], data: st.DataObject) -> None:
     order, sizes, restart = data.draw(arrivals(told))
     assert books_of(order, sizes, restart=restart).outcome() == books_of(told).outcome()
+
+
+@SOME
+@given(stories(), st.sampled_from(POLICIES), st.data())
+def test_any_order_of_arrival_ends_the_same_under_any_policies(
+    told: list[Event], policies: Policies, data: st.DataObject
+) -> None:
+    order, sizes, restart = data.draw(arrivals(told))
+    found = books_of(order, sizes, restart=restart, policies=policies)
+    assert found.outcome() == books_of(told, policies=policies).outcome()
+
+
+@MANY
+@given(stories(), st.randoms(use_true_random=False))
+def test_a_story_with_a_milestone_voided_is_the_story_without_it(
+    told: list[Event], dice: random.Random
+) -> None:
+    assert void_equals_absent(told, dice) is None
+
+
+@MANY
+@given(stories(), st.randoms(use_true_random=False))
+def test_a_story_with_a_milestone_corrected_is_the_story_with_its_replacement(
+    told: list[Event], dice: random.Random
+) -> None:
+    assert corrected_equals_replaced(told, dice) is None
+
+
+@SOME
+@given(stories(most=10))
+def test_what_was_known_is_what_a_ledger_says_that_has_only_come_so_far(told: list[Event]) -> None:
+    books = books_of(told)
+    for position in range(1, len(told) + 1):
+        assert books.known(position).outcome() == books_of(told[:position]).outcome()
 
 
 @SOME
@@ -148,6 +187,47 @@ def test_every_order_of_a_deal_of_seven_milestones_ends_the_same() -> None:
     assert expected, "a deal leaves postings"
 
 
+def test_every_order_of_seven_milestones_with_a_correction_a_void_and_a_link_ends_the_same() -> None:
+    order = e.accepted("2024-01-02", e.line("A", "90.00"), deal=None, dimensions={"customer": "C-1"})
+    invoice = e.invoiced(
+        "2024-01-10", "I-1", e.line("A", "60.00", of="SO-1/1"), deal=None, keys=(r.order_key(),)
+    )
+    credit = e.written_off("2024-01-20", "I-1", "5.00", deal=None, keys=(r.invoice_key(),))
+    told = [
+        e.won("2024-01-01", e.line("A", "100.00")),
+        order,
+        invoice,
+        credit,
+        r.corrected("2024-02-01", order, r.instead(order, lines=[e.line("A", "100.00")])),
+        r.void("2024-02-02", credit),
+        r.linked("2024-02-03", r.opportunity_key(), r.order_key()),
+    ]
+    expected = books_of(told)
+    assert expected.claims("2024-03-01") == {"receivable": "60.00", "unbilled": "40.00"}
+    assert expected.found() == []
+    outcome = expected.outcome()
+    log = MemoryLog()
+    log.record(*told)
+    assert len(log.rows) == 7
+    for arrival in permutations(told):
+        assert books_of(arrival).outcome() == outcome
+
+
+def test_every_order_of_a_split_and_what_links_again_ends_the_same() -> None:
+    split = r.split("2024-02-01", r.order_key())
+    told = [
+        e.won("2024-01-01", e.line("A", "100.00")),
+        e.accepted("2024-01-02", e.line("A", "90.00"), deal=None),
+        r.linked("2024-01-20", r.opportunity_key(), r.order_key()),
+        split,
+        r.linked("2024-03-01", r.opportunity_key(), r.order_key(), number="2"),
+        r.void("2024-03-02", split),
+    ]
+    expected = books_of(told).outcome()
+    for arrival in permutations(told):
+        assert books_of(arrival, (2,), restart=True).outcome() == expected
+
+
 def test_every_order_of_a_payment_over_two_deals_ends_the_same() -> None:
     told = [
         e.invoiced("2024-01-01", "I-1", e.line("A", "100.00"), deal="O-1"),
@@ -180,6 +260,25 @@ def test_every_order_of_two_deals_found_to_be_one_ends_the_same() -> None:
     expected = books_of(told).outcome()
     for order in permutations(told):
         assert books_of(order, (2,), restart=True).outcome() == expected
+
+
+def test_every_order_of_a_dispute_that_names_only_a_payment_ends_the_same() -> None:
+    payment_alone = (f"{e.ERP}:payment:P-1",)
+    claim: dict[str, Any] = {
+        "by": e.PSP,
+        "deal": None,
+        "keys": payment_alone,
+        "invoice": "I-1",
+        "amount": "5.00",
+    }
+    told = [
+        e.invoiced("2024-01-01", "I-1", e.line("A", "100.00")),
+        e.received("2024-01-10", "P-1", "100.00", deal="O-1"),
+        e.event("dispute.opened", "2024-02-01", "payment/P-1", **claim),
+    ]
+    expected = books_of(told).outcome()
+    for arrival in permutations(told):
+        assert books_of(arrival).outcome() == expected
 
 
 def test_a_breach_is_seen() -> None:

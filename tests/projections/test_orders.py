@@ -252,3 +252,54 @@ def test_an_order_of_activated_service_is_earned_on_activation() -> None:
         activated("2024-02-01", "F-1", ("SO-1/1", None)),
     )
     assert books.performance("2024-02-01") == {"recognised": "50.00"}
+
+
+def test_an_amendment_dated_before_its_order_adds_up_with_the_acceptance() -> None:
+    year = ("2024-01-01", "2024-12-31")
+    books = ledger(
+        amended("2024-01-10", line("S", "366.00", kind="recurring")),
+        accepted("2024-02-01", line("S", "732.00", *year)),
+    )
+    assert books.claims("2024-02-01") == {"unbilled": "1098.00", "won_unordered": "-1098.00"}
+    # the order says that the line is earned by time: 32 days of its own 732, and the first of 335 of the rest
+    assert books.recognised("2024-02-01") == "65.09"
+    assert books.recognised("2024-12-31") == "1098.00"
+    assert {said[:2] for said in books.standing("2024-01-31")} == {("PREDECESSOR_MISSING", "SO-1")}
+    assert books.found() == []
+
+
+def test_an_amendment_with_its_own_term_keeps_it_when_the_order_comes() -> None:
+    year, half = ("2024-01-01", "2024-12-31"), ("2024-07-01", "2024-12-31")
+    order = accepted("2024-02-01", line("S", "1200.00", *year))
+    before = ledger(amended("2024-01-10", line("S", "300.00", *half)), order)
+    after = ledger(order, amended("2024-02-10", line("S", "300.00", *half)))
+    for day in ("2024-06-30", "2024-08-01", "2024-12-31"):
+        assert before.recognised(day) == after.recognised(day)
+        assert before.run_rate(day) == after.run_rate(day)
+
+
+@pytest.mark.parametrize(
+    ("changed_at", "sequences", "unbilled"),
+    [
+        ("11:00:00", (None, None), "120.00"),  # said after the acceptance: it is the order as it now stands
+        ("07:00:00", (None, None), "100.00"),  # said before it: the acceptance is newer
+        ("07:00:00", ("1", "2"), "120.00"),
+        ("11:00:00", ("2", "1"), "100.00"),
+    ],
+)
+def test_a_snapshot_dated_before_its_order_is_not_added_to_it(
+    changed_at: str, sequences: tuple[str | None, str | None], unbilled: str
+) -> None:
+    order = accepted("2024-01-05", line("A", "100.00"), sequence=sequences[0])
+    change = order_changed("2024-01-02", line("A", "120.00"), sequence=sequences[1])
+    change["time"] = f"2024-01-05T{changed_at}Z"
+    books = ledger(order, change)
+    assert books.claims("2024-01-04") == {"unbilled": "120.00", "won_unordered": "-120.00"}
+    assert books.claims("2024-01-05") == {"unbilled": unbilled, "won_unordered": f"-{unbilled}"}
+    assert books.found() == []
+
+
+def test_lines_of_an_older_snapshot_that_the_acceptance_leaves_out_are_taken_off() -> None:
+    change = order_changed("2024-01-02", line("A", "120.00"), line("B", "9.00", number="2"), time="07:00:00")
+    books = ledger(accepted("2024-01-05", line("A", "100.00")), change)
+    assert books.claims("2024-01-05") == {"unbilled": "100.00", "won_unordered": "-100.00"}

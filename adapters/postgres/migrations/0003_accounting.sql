@@ -35,7 +35,7 @@ BEGIN
 END
 $$;
 
--- policies: what is in force in it, as JSON (projections/policies). A generation beside the live one that is
+-- policies: what is in force in it, as JSON (domain/policies). A generation beside the live one that is
 -- kept at the head, because it is folded under other policies, has the state `side`.
 ALTER TABLE generation ADD COLUMN policies text NOT NULL DEFAULT '[]';
 ALTER TABLE generation DROP CONSTRAINT generation_state;
