@@ -11,12 +11,14 @@ from datetime import date
 from typing import Any, Final, NamedTuple
 
 from domain.instants import parse_day, parse_instant, to_date
-from projections.reports import FILTERS, GROUPS
+from domain.money import is_currency
+from projections.questions import BASES, FILTERS, GROUPS, Conversion
 
 MAX_LIMIT: Final = 10_000
 DEFAULT_LIMIT: Final = 1_000
 DEFAULT_TIMEOUT: Final = 10.0
 MAX_TIMEOUT: Final = 60.0
+MOST_POLICIES: Final = 10
 _LARGEST: Final = 2**62
 
 
@@ -71,15 +73,22 @@ _DIMENSIONS: Final = {
     if name != "currency"
 }
 _CURRENCY: Final = {
-    "currency": Parameter("Only amounts in this currency. With `rate`: convert to it.", _TEXT),
-    "rate": Parameter("The rates to convert at: `transaction`, `closing` or `constant:DATE`.", _TEXT),
+    "currency": Parameter("Only amounts in this currency. With `rate`: convert everything to it.", _TEXT),
+    "rate": Parameter(
+        "Convert to `currency`, each posting at the spot rate of its effective date (`transaction`), of the"
+        " day of balances (`closing`), or of a given day (`constant:2026-01-31`). Deals with an amount that"
+        " has no rate stay in their own currency and are listed in `unrated`.",
+        {"type": "string", "pattern": "^(transaction|closing|constant:[0-9]{4}-[0-9]{2}-[0-9]{2})$"},
+    ),
 }
 _BASIS: Final = {
     "basis": Parameter(
-        "`restated`: late facts count in the period that they belong to.",
-        {"enum": ["restated", "as_reported"]},
+        "`restated` (default): late facts count in the period that they belong to. `as_reported`: in the"
+        " first period that was open when they were recorded.",
+        {"enum": list(BASES)},
     )
 }
+_POLICY: Final = "as `name@version`: `default@1`, or one that a milestone has activated."
 REPORT: Final[dict[str, Parameter]] = {
     **_SPAN,
     **KNOWN,
@@ -91,6 +100,12 @@ REPORT: Final[dict[str, Parameter]] = {
     ),
     **_DIMENSIONS,
     **_CURRENCY,
+    "policy": Parameter(
+        "The same log under other policies; several with commas, or repeated: rows then say under which."
+        f" Each {_POLICY}",
+        {"type": "array", "items": {"type": "string"}},
+        repeats=True,
+    ),
     **PAGING,
     **WAITING,
     "format": Parameter("`json` or `csv`; default: as `Accept` says.", {"enum": ["json", "csv"]}),
@@ -102,6 +117,10 @@ EXPLAIN: Final[dict[str, Parameter]] = {
     "generation": Parameter("The generation that the row was given from.", _COUNT),
     **_DIMENSIONS,
     **_CURRENCY,
+    "shown": Parameter(
+        "With `rate`: the currency of the row, which is another one where deals stay in theirs.", _TEXT
+    ),
+    "policy": Parameter(f"The policy under which the row was given, {_POLICY}", _TEXT),
     **PAGING,
 }
 
@@ -119,7 +138,10 @@ class Known(NamedTuple):
 
 
 class Question(NamedTuple):
-    """A report asked for. start: None since the beginning. is_at: whether it was asked with `at`."""
+    """A report asked for. start: None since the beginning. is_at: whether it was asked with `at`.
+
+    policies: names with version, in the order asked for; empty: those of the live generation.
+    """
 
     view: str
     start: date | None
@@ -134,6 +156,9 @@ class Question(NamedTuple):
     timeout: float = DEFAULT_TIMEOUT
     format: str | None = None
     generation: int | None = None
+    basis: str = "restated"
+    convert: Conversion | None = None
+    policies: tuple[str, ...] = ()
 
     def identity(self) -> list[object]:
         """What must be the same from one page to the next."""
@@ -145,6 +170,9 @@ class Question(NamedTuple):
             self.by,
             sorted(self.filters.items()),
             self.limit,
+            self.basis,
+            self.convert,
+            self.policies,
         ]
 
 
@@ -260,20 +288,51 @@ def _span(values: Values, today: date) -> tuple[date | None, date, bool]:
 def _filters(values: Values) -> dict[str, str]:
     given = {name: values.text(name) for name in _DIMENSIONS}
     filters = {name: value for name, value in given.items() if value is not None}
-    currency, rate = values.text("currency"), values.text("rate")
-    if rate is not None:
-        raise ParameterRefused("amounts can't be converted yet: leave `rate` out; `currency` alone filters")
-    if currency is not None:
-        filters["currency"] = currency
+    currency = values.text("currency")
+    if currency is not None and values.text("rate") is None:
+        filters["currency"] = _checked_currency("currency", currency)
     return filters
+
+
+def _checked_currency(name: str, currency: str) -> str:
+    if not is_currency(currency):
+        raise ParameterRefused(f"{name} must be an ISO 4217 code such as EUR, not {currency[:20]!r}")
+    return currency
+
+
+_RATES: Final = ("transaction", "closing", "constant:2026-01-31")
+
+
+def _conversion(values: Values) -> Conversion | None:
+    rate, currency = values.text("rate"), values.text("currency")
+    shown = values.text("shown") if "shown" in values else None
+    if rate is None:
+        if shown is not None:
+            raise ParameterRefused("shown says which currency of a converted report: give rate and currency")
+        return None
+    if currency is None:
+        raise ParameterRefused("rate needs the currency to convert to: give currency, e.g. currency=EUR")
+    into = _checked_currency("currency", currency)
+    if shown is not None:
+        shown = _checked_currency("shown", shown)
+    kind, colon, day = rate.partition(":")
+    if kind == "constant":
+        number = parse_day(day)
+        if number is None or not 1900 <= to_date(number).year <= 9000:
+            raise ParameterRefused("rate=constant needs its day: give rate=constant:2026-01-31", _RATES)
+        return Conversion(into, kind, to_date(number), shown)
+    if kind not in ("transaction", "closing") or colon:
+        raise ParameterRefused(f"rate={rate[:80]} is not to be had", _RATES)
+    return Conversion(into, kind, None, shown)
 
 
 def question(view: str, sent: Iterable[tuple[str, str]], today: date, *, explain: bool = False) -> Question:
     """The report, or with `explain` the row of one, that parameters ask for. Raises ParameterRefused."""
     values = Values(sent, EXPLAIN if explain else REPORT)
     start, end, is_at = _span(values, today)
-    if values.one_of("basis", ("restated", "as_reported")) == "as_reported":
-        raise ParameterRefused("basis=as_reported is not available yet", ("restated",))
+    policies = values.words("policy")
+    if len(policies) > MOST_POLICIES:
+        raise ParameterRefused(f"no more than {MOST_POLICIES} policies in one request")
     return Question(
         view,
         start,
@@ -288,4 +347,7 @@ def question(view: str, sent: Iterable[tuple[str, str]], today: date, *, explain
         values.seconds("timeout", DEFAULT_TIMEOUT),
         values.one_of("format", ("json", "csv")),
         values.whole("generation"),
+        values.one_of("basis", BASES) or "restated",
+        _conversion(values),
+        policies,
     )

@@ -17,11 +17,12 @@ import psycopg
 from psycopg import Connection
 
 from api import cursors, reading
+from api.freshness import NotYetProjected
 from api.parameters import Question
-from projections import generations, reports
+from domain.policies import DEFAULT_POLICIES, Policies
+from projections import reports, side
 from projections.explain import explain
-from projections.measures import VIEWS
-from projections.policies import DEFAULT_POLICY
+from projections.generations import Generation
 from projections.reports import PERIODS, Query, Window
 
 #: Milliseconds that one question may take the database.
@@ -42,7 +43,7 @@ def one_moment(connection: Connection[Any]) -> Iterator[Connection[Any]]:
             ) from error
 
 
-def _pinned(connection: Connection[Any], question: Question) -> tuple[generations.Generation, int, int]:
+def _pinned(connection: Connection[Any], question: Question) -> tuple[Generation, int, int]:
     """The generation that answers, the position that is known, and the rows before the page."""
     if question.cursor is not None:
         cursor = cursors.read(question.cursor, question.identity())
@@ -51,7 +52,27 @@ def _pinned(connection: Connection[Any], question: Question) -> tuple[generation
     return found, reading.known_position(connection, question.known, found), 0
 
 
-def _query(question: Question, known: int, generation: int, offset: int) -> Query:
+def _under(connection: Connection[Any], question: Question, live: Generation, known: int) -> list[Generation]:
+    """The generations to read under the policies asked for; all of them have what is known.
+
+    Raises ReportRefused for a policy that is not known, NotYetProjected where its books are not there yet.
+    """
+    if not question.policies:
+        return [live]
+    try:
+        found = [side.under(connection, live, known, stamp) for stamp in question.policies]
+    except side.NotYetPrepared as error:
+        raise NotYetProjected(str(error)) from error
+    least = min(generation.position for generation in found)
+    if least < known:
+        raise NotYetProjected(
+            f"the books under another policy are being prepared, and stand at {least} of {known}: ask again"
+            f" in a while, or with known_position={least}"
+        )
+    return found
+
+
+def _query(question: Question, known: int, generation: int, policies: Policies = DEFAULT_POLICIES) -> Query:
     return Query(
         question.view,
         question.start,
@@ -61,11 +82,15 @@ def _query(question: Question, known: int, generation: int, offset: int) -> Quer
         by=question.by,
         filters=question.filters,
         limit=question.limit,
-        offset=offset,
+        basis=question.basis,
+        policies=policies,
+        convert=question.convert,
     )
 
 
-def _head(question: Question, connection: Connection[Any], known: int, generation: int) -> dict[str, Any]:
+def _head(
+    question: Question, connection: Connection[Any], known: int, read: list[Generation]
+) -> dict[str, Any]:
     span = (
         {"at": question.end.isoformat()}
         if question.is_at
@@ -78,9 +103,9 @@ def _head(question: Question, connection: Connection[Any], known: int, generatio
         "view": question.view,
         **span,
         "known": {"position": known, "time": reading.recorded_at(connection, known)},
-        "basis": "restated",
-        "generation": generation,
-        "policies": [DEFAULT_POLICY],
+        "basis": question.basis,
+        "generation": read[0].id,
+        "policies": list(dict.fromkeys(stamp for one in read for stamp in one.policies.stamps)),
     }
 
 
@@ -89,24 +114,49 @@ def report(connection: Connection[Any], question: Question) -> dict[str, Any]:
 
     Raises ReportRefused, NoGeneration, GenerationGone, NotYetProjected, CursorRefused.
     """
-    reports.checked(_query(question, 0, 0, 0))
+    reports.checked(_query(question, 0, 0))
     with one_moment(connection):
-        generation, known, offset = _pinned(connection, question)
-        query = _query(question, known, generation.id, offset)
-        found = reports.run(connection, query)
-        spans = {span.label: span for span in reports.windows(query)}
-        rows = [{**row, "explain": _explain_link(question, query, spans, row)} for row in found.rows]
-        more = cursors.Cursor(known, generation.id, offset + question.limit)
+        pinned, known, offset = _pinned(connection, question)
+        read = _under(connection, question, pinned, known)
+        rows: list[dict[str, Any]] = []
+        totals: list[dict[str, Any]] = []
+        unrated: list[dict[str, Any]] = []
+        more = False
+        # One policy after the other: of all but the only one, everything up to the page has to be counted.
+        alone = len(read) == 1
+        for number, generation in enumerate(read):
+            query = _query(question, known, generation.id, generation.policies)
+            before = 0 if alone else offset
+            paged = query._replace(offset=offset - before, limit=before + question.limit)
+            found = reports.run(connection, paged)
+            label = {"policy": question.policies[number]} if question.policies else {}
+            spans = {span.label: span for span in reports.windows(query)}
+            rows += [
+                {**label, **row, "explain": _explain_link(question, query, spans, row, label)}
+                for row in found.rows
+            ]
+            totals += [{**label, **row} for row in found.totals]
+            unrated += [{**label, **row} for row in found.unrated]
+            more = more or found.more
+        if not alone:
+            more = more or len(rows) > offset + question.limit
+            rows = rows[offset : offset + question.limit]
+        cursor = cursors.Cursor(known, pinned.id, offset + question.limit)
         return {
-            **_head(question, connection, known, generation.id),
+            **_head(question, connection, known, read),
             "rows": rows,
-            "totals": found.totals,
-            "next": cursors.write(more, question.identity()) if found.more else None,
+            "totals": totals,
+            **({} if question.convert is None else {"unrated": unrated}),
+            "next": cursors.write(cursor, question.identity()) if more else None,
         }
 
 
 def _explain_link(
-    question: Question, query: Query, spans: dict[str, Window], row: dict[str, str | None]
+    question: Question,
+    query: Query,
+    spans: dict[str, Window],
+    row: dict[str, str | None],
+    label: dict[str, str],
 ) -> str:
     """Where the postings of one row are: the same question with the row's group values as filters."""
     period = next((row[name] for name in query.by if name in PERIODS), None)
@@ -119,10 +169,31 @@ def _explain_link(
             asked["from"] = window.start.isoformat()
         asked["to"] = window.end.isoformat()
     asked |= {"known_position": str(query.known), "generation": str(query.generation)}
+    if question.basis != "restated":
+        asked["basis"] = question.basis
+    asked |= label
     asked |= query.filters
     asked |= {name: row[name] or "" for name in query.by if name not in PERIODS}
     asked["currency"] = row["currency"] or ""
+    if query.convert is not None:
+        day = "" if query.convert.on is None else f":{query.convert.on}"
+        asked |= {
+            "currency": query.convert.into,
+            "rate": f"{query.convert.rate}{day}",
+            "shown": row["currency"] or "",
+        }
     return f"/v1/reports/{quote(query.view)}/explain?{urlencode(asked)}"
+
+
+def _read_under(connection: Connection[Any], question: Question, found: Generation, known: int) -> Generation:
+    """The generation of a row, read under the policy that the row was given under."""
+    if not question.policies:
+        return found
+    live = reading.generation(connection, None)
+    policies = side.named(connection, live, known, question.policies[0])
+    if policies.posting_settings() != found.policies.posting_settings():
+        raise reading.GenerationGone("policies have been adopted since: ask the report again")
+    return found._replace(policies=policies)
 
 
 def explained(connection: Connection[Any], question: Question) -> dict[str, Any]:
@@ -130,16 +201,17 @@ def explained(connection: Connection[Any], question: Question) -> dict[str, Any]
 
     Raises what `report` raises.
     """
-    reports.checked(_query(question, 0, 0, 0))
+    reports.checked(_query(question, 0, 0))
     with one_moment(connection):
         generation, known, offset = _pinned(connection, question)
-        query = _query(question, known, generation.id, offset)
-        found = explain(connection, query)
+        generation = _read_under(connection, question, generation, known)
+        query = _query(question, known, generation.id, generation.policies)
+        found = explain(connection, query._replace(offset=offset))
         # the sums of all pages, not of this one
-        sums = reports.run(connection, query._replace(by=(), offset=0)).totals
+        sums = reports.run(connection, query._replace(by=())).totals
         more = cursors.Cursor(known, generation.id, offset + question.limit)
         return {
-            **_head(question, connection, known, generation.id),
+            **_head(question, connection, known, [generation]),
             "filters": question.filters,
             "sums": sums,
             "postings": [_linked(posting) for posting in found.postings],
@@ -162,8 +234,14 @@ def _linked(posting: dict[str, Any]) -> dict[str, Any]:
 
 def columns(question: Question) -> list[str]:
     """The columns of a report's rows, in order."""
+    policy = ["policy"] if question.policies else []
     dimensions = [name for name in question.by if name != "currency"]
-    return [*dimensions, "currency", *VIEWS[question.view].measures]
+    return [*policy, *dimensions, "currency", *measures(question)]
+
+
+def measures(question: Question) -> tuple[str, ...]:
+    """The measures of a report's rows, in order."""
+    return reports.checked(_query(question, 0, 0)).measures
 
 
 def as_csv(question: Question, answer: dict[str, Any]) -> str:

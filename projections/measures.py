@@ -2,23 +2,26 @@
 
 A measure is a sum over postings. A balance counts what an account received less what it gave, up to the
 end of the window; a turnover counts transfers between two accounts within the window. Drilling down is the
-same sum ungrouped. Belongs here: definitions. Does not belong here: SQL around them (projections/reports).
+same sum ungrouped. Belongs here: definitions. Does not belong here: SQL around them (projections/statements).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from projections import accounts as a
 
 
 class Measure(NamedTuple):
-    """One measure. when: `end` (balance), `span` (turnover), `beyond` (scheduled past a year), `bucket`.
+    """One measure. when: what of a posting counts, given what it is worth by the window's end and its start.
 
-    into, out_of: accounts whose postings count plus and minus; pairs: (debit, credit, sign) transfers.
-    bucket: inclusive days past due for ageing, None for open ends. less: another measure to take away.
+    when: `end` (balance), `before` (balance on the eve of the window), `span` (turnover), `beyond` (scheduled
+    past a year), `bucket` (balance of what is so many days past due), `class` (turnover of some classes).
+    into: accounts whose postings count plus when they receive and minus when they give; pairs: (debit,
+    credit, sign) transfers. bucket: inclusive days past due, None for open ends. classes: class numbers.
     """
 
     name: str
@@ -27,6 +30,20 @@ class Measure(NamedTuple):
     pairs: tuple[tuple[int, int, int], ...] = ()
     bucket: tuple[int | None, int | None] | None = None
     sign: int = 1
+    classes: tuple[int, ...] = ()
+
+    @property
+    def hidden(self) -> bool:
+        """Whether it is only there to work out what is netted."""
+        return self.name.startswith("net_")
+
+    def counts(self, debit: int, credit: int) -> int:
+        """Whether a transfer between two accounts counts plus (1), minus (-1) or not at all (0)."""
+        if credit in self.into and debit not in self.into:
+            return self.sign
+        if debit in self.into and credit not in self.into:
+            return -self.sign
+        return next((sign for from_, to, sign in self.pairs if (from_, to) == (debit, credit)), 0)
 
     def accounts(self) -> set[int]:
         """Accounts without which a posting does not count."""
@@ -37,7 +54,10 @@ class View(NamedTuple):
     """A report: its measures in order, and whether `at` asks for a balance or `from`, `to` for turnovers.
 
     derived: name -> (added, taken away) of other measures. netted: name -> sign of the part of
-    net_position that it shows, per deal.
+    net_position less net_performed that it shows, per deal. ratios: name -> (added, taken away) over
+    `opening`, of customers with a positive one. whole: totals of several windows are those of the whole
+    span. liability: what of the billed counts in net_position (domain/policies). restated_only: the
+    measures that have no meaning as reported, in words.
     """
 
     name: str
@@ -47,6 +67,20 @@ class View(NamedTuple):
     netted: Mapping[str, int] = MappingProxyType({})
     balance: bool = False
     row_class: bool = False
+    ratios: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = MappingProxyType({})
+    whole: bool = False
+    liability: str = "invoiced"
+    restated_only: str = ""
+
+    @property
+    def summed(self) -> tuple[str, ...]:
+        """The measures that are sums over postings and stand in a row as they are."""
+        return tuple(measure.name for measure in self.base if not measure.hidden)
+
+    @property
+    def net_by(self) -> str:
+        """Within what netted measures and ratios are worked out before they are added; "": there are none."""
+        return "deal" if self.netted else "customer" if self.ratios else ""
 
 
 def _balance(name: str, *accounts: int) -> Measure:
@@ -80,6 +114,7 @@ VIEWS: Final[dict[str, View]] = {
                 _turnover("won", (a.PIPELINE, a.WON_UNORDERED), (a.WON_UNORDERED, a.DEBOOKED, -1)),
                 _turnover("lost", (a.PIPELINE, a.LOST), (a.LOST, a.PIPELINE, -1)),
             ),
+            restated_only="the weighted pipeline",
         ),
         View(
             "bookings",
@@ -165,6 +200,7 @@ VIEWS: Final[dict[str, View]] = {
                 _balance("disputed", a.DISPUTED),
             ),
             balance=True,
+            restated_only="ageing",
         ),
         View(
             "arr",
@@ -174,6 +210,99 @@ VIEWS: Final[dict[str, View]] = {
         ),
     )
 }
+
+
+_CLASSES: Final = a.CLASS_NUMBERS
+
+
+def _movement(name: str, *classes: str, sign: int = 1) -> Measure:
+    numbers = tuple(_CLASSES[class_] for class_ in classes)
+    return Measure(name, "class", into=(a.LIVE,), classes=numbers, sign=sign)
+
+
+#: `arr` over a span: how live run-rate came from opening to closing, by the label of the postings.
+_LIVE_MOVEMENT: Final = View(
+    "arr",
+    ("opening", "new", "expansion", "contraction", "churn", "closing", "nrr", "grr"),
+    (
+        Measure("opening", "before", into=(a.LIVE,)),
+        _movement("new", "new", "reactivation"),
+        _movement("expansion", "expansion", "renewal", ""),
+        _movement("contraction", "contraction", sign=-1),
+        _movement("churn", "churn", sign=-1),
+        _balance("closing", a.LIVE),
+    ),
+    ratios={
+        "nrr": (("opening", "expansion"), ("contraction", "churn")),
+        "grr": (("opening",), ("contraction", "churn")),
+    },
+    whole=True,
+)
+
+#: With the booking trigger `won`: wins, and those of them that were reopened.
+_BOOKED_WHEN_WON: Final = {
+    "booked": _turnover("booked", (a.PIPELINE, a.WON_UNORDERED)),
+    "debooked": _turnover("debooked", (a.WON_UNORDERED, a.DEBOOKED)),
+}
+
+#: What a liability that hangs on due dates or payments is worked out from, per deal: gross billed, what of it
+#: is open and not due yet, and what of it is paid (cash, and tax that the customer paid for us). Of the net
+#: billed the same part counts as of the gross: with `due` what is due or settled, whichever comes first (an
+#: invoice as it was last redated, from its due date on); with `paid` what is paid. The parts are from none to
+#: all; where nothing gross is billed the net counts as it is. Cash that is not applied makes no liability.
+_SETTLEMENT: Final = (
+    Measure(
+        "net_gross",
+        "end",
+        pairs=(
+            *((*pair, 1) for pair in (*_INVOICED, (a.SOURCE_TAX, a.RECEIVABLE))),
+            *((*pair, -1) for pair in (*_CREDITED, (a.OPEN_CREDIT, a.SOURCE_TAX))),
+        ),
+    ),
+    Measure("net_not_due", "bucket", into=(a.RECEIVABLE,), bucket=(None, -1)),
+    _balance("net_paid", a.CASH, a.WITHHELD),
+)
+
+
+@cache
+def view_of(name: str, *, moving: bool, trigger: str, liability: str | None) -> View:
+    """A view as it is read under a policy. moving: a span was asked for. trigger: what counts as booked.
+
+    liability: what of the billed counts as a liability; None where every policy says `invoiced`.
+    """
+    view = _LIVE_MOVEMENT if name == "arr" and moving else VIEWS[name]
+    if name == "bookings" and trigger == "won":
+        view = view._replace(base=tuple(_BOOKED_WHEN_WON.get(one.name, one) for one in view.base))
+    if view.netted and liability is not None:
+        view = view._replace(base=(*view.base, *_SETTLEMENT), liability=liability)
+    return view
+
+
+def minor_of(view: View, cell: Mapping[str, Any]) -> dict[str, int]:
+    """What a posting or a sum of postings adds to every measure that is a sum, minor units; hidden ones too.
+
+    cell: debit, credit, bucket (the measure of an ageing or class measure that it belongs to, by number), ve
+    (worth by the window's end), vd (less what it was worth before its start), vb (scheduled past a year).
+    """
+    minor = {}
+    for index, measure in enumerate(view.base):
+        if measure.when in ("bucket", "class") and cell["bucket"] != index:
+            minor[measure.name] = 0
+            continue
+        minor[measure.name] = _worth(measure.when, cell) * measure.counts(cell["debit"], cell["credit"])
+    return minor
+
+
+def _worth(when: str, cell: Mapping[str, Any]) -> int:
+    if when == "before":
+        return int(cell["ve"]) - int(cell["vd"])
+    return int(cell[{"span": "vd", "class": "vd", "beyond": "vb"}.get(when, "ve")])
+
+
+def derive(view: View, minor: dict[str, Any]) -> None:
+    """Put in the measures that are differences of others."""
+    for name, (plus, minus) in view.derived.items():
+        minor[name] = sum(minor[x] for x in plus) - sum(minor[x] for x in minus)
 
 
 def accounts_of(measures: Iterable[Measure]) -> list[int]:

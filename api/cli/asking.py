@@ -69,7 +69,7 @@ def report(
     to: Annotated[str | None, typer.Option("--to", help="Last day of turnovers.")] = None,
     known_at: _KnownAt = None,
     known_position: _KnownPosition = None,
-    basis: Annotated[str | None, typer.Option("--basis", help="restated")] = None,
+    basis: Annotated[str | None, typer.Option("--basis", help="restated or as_reported")] = None,
     by: Annotated[list[str] | None, typer.Option("--by", help="Group by; repeat, or use commas.")] = None,
     deal: Annotated[str | None, typer.Option("--deal", help="Only this deal, by its public name.")] = None,
     product: Annotated[str | None, typer.Option("--product", help="Only this product.")] = None,
@@ -81,7 +81,13 @@ def report(
     channel: Annotated[str | None, typer.Option("--channel", help="Only this channel.")] = None,
     class_: Annotated[str | None, typer.Option("--class", help="Only this class.")] = None,
     currency: Annotated[str | None, typer.Option("--currency", help="Only this currency.")] = None,
-    rate: Annotated[str | None, typer.Option("--rate", help="Convert to --currency at these rates.")] = None,
+    rate: Annotated[
+        str | None,
+        typer.Option("--rate", help="Convert to --currency: transaction, closing or constant:DATE."),
+    ] = None,
+    policy: Annotated[
+        list[str] | None, typer.Option("--policy", help="Under these policies, name@version; repeat.")
+    ] = None,
     limit: Annotated[int | None, typer.Option("--limit", help="Rows at most.")] = None,
     cursor: Annotated[str | None, typer.Option("--cursor", help="`next` of the page before.")] = None,
     at_least: Annotated[
@@ -100,6 +106,7 @@ def report(
     }  # fmt: skip
     sent = [(name, str(value)) for name, value in given.items() if value is not None]
     sent += [("by", word) for word in by or ()]
+    sent += [("policy", word) for word in policy or ()]
     if format_ not in ("table", "json", "csv"):
         raise typer.BadParameter("one of table, json, csv", param_hint="--format")
     asked = question(view, sent, datetime.now(UTC).date())
@@ -133,7 +140,7 @@ def table_of(asked: Question, answer: dict[str, Any]) -> Table:
     title = f"{answer['view']} {span}, as known at position {known['position']:,}"
     table = Table(title=title, title_justify="left", box=None, padding=(0, 1))
     names = reporting.columns(asked)
-    measures = VIEWS[asked.view].measures
+    measures = reporting.measures(asked)
     for name in names:
         table.add_column(
             name, justify="right" if name in measures else "left", no_wrap=name in measures, overflow="fold"

@@ -48,7 +48,15 @@ _ROWS: Final = {
             "type": "array",
             "items": {"type": "object", "additionalProperties": {"type": ["string", "null"]}},
         },
-        "totals": {"type": "array", "items": {"type": "object", "additionalProperties": {"type": "string"}}},
+        "totals": {
+            "type": "array",
+            "items": {"type": "object", "additionalProperties": {"type": ["string", "null"]}},
+        },
+        "unrated": {
+            "type": "array",
+            "description": "With `rate`: deals that stay in their own currency, and which rate they lack.",
+            "items": {"type": "object", "additionalProperties": {"type": "string"}},
+        },
         "next": {"type": ["string", "null"], "description": "The `cursor` of the next page."},
     },
 }
@@ -88,6 +96,8 @@ def _around(request: Request, answer: dict[str, Any]) -> dict[str, str]:
         "X-Generation": str(answer["generation"]),
         "Content-Disposition": f'inline; filename="{answer["view"]}.csv"',
     }
+    if "unrated" in answer:
+        headers["X-Unrated"] = str(len(answer["unrated"]))
     if answer["next"] is not None:
         others = [(name, value) for name, value in sent(request) if name != "cursor"]
         headers["Link"] = (

@@ -4,11 +4,11 @@
 CROSS JOIN LATERAL (SELECT
     CASE WHEN p.effective > w.end_day THEN 0
         WHEN p.span_end IS NULL OR p.span_end <= w.end_day THEN p.amount
-        ELSE round(p.amount::numeric * (w.end_day - p.span_start + 1) / (p.span_end - p.span_start + 1))::bigint
+        ELSE {earned_by_end}
     END AS ve,
     CASE WHEN w.start_day IS NULL OR p.effective >= w.start_day THEN 0
         WHEN p.span_end IS NULL OR p.span_end < w.start_day THEN p.amount
-        ELSE round(p.amount::numeric * (w.start_day - p.span_start) / (p.span_end - p.span_start + 1))::bigint
+        ELSE {earned_before_start}
     END AS vs{beyond_value}
 ) v
 WHERE p.position <= %(known)s

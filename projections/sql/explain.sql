@@ -7,11 +7,11 @@ WITH windows (n, start_day, end_day) AS (
 {ctes}
 names_now AS (
     SELECT DISTINCT ON (deal) deal, name FROM {deal_name}
-    WHERE position <= %(known)s ORDER BY deal, position DESC
+    WHERE position <= %(known)s AND name <> '' ORDER BY deal, position DESC
 )
 SELECT names_now.name AS deal, p.deal AS deal_number, p.fact, p.position, p.debit, p.credit, p.currency,
-    p.amount, p.stated, p.effective, p.span_start, p.span_end, p.due, p.class, p.sku, p.line, p.object,
-    v.ve, v.ve - v.vs AS vd, {beyond} AS vb, {bucket} AS bucket
+    p.amount, p.stated, p.effective, {own_effective} AS own_effective, p.span_start, p.span_end, p.due, p.class, p.sku, p.line, p.object,
+    v.ve, v.ve - v.vs AS vd, {beyond} AS vb, {bucket} AS bucket{extra}
 FROM windows w
 JOIN {posting} p ON p.{counts_from} <= w.end_day
 LEFT JOIN names_now ON names_now.deal = p.deal

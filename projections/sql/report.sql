@@ -1,6 +1,6 @@
 -- A view over the journal of one generation: what its postings, known by a position, come to in each window.
 -- Must never read the log, another generation, or a posting beyond the position.
--- {braces} are put in by projections/reports.py from its own lists, never from a request; values are bound.
+-- {braces} are put in by projections/statements.py from its own lists, never from a request; values are bound.
 
 WITH windows (n, start_day, end_day) AS (
     SELECT * FROM unnest(%(window)s::int[], %(start)s::date[], %(end)s::date[])
@@ -19,10 +19,4 @@ measured AS (
     SELECT n{groups}, currency, {measures}
     FROM cells
     GROUP BY n{groups}, currency
-),
-summed AS (
-    SELECT n{outer_groups}, currency, {outer_measures}
-    FROM measured
-    GROUP BY n{outer_groups}, currency
-    HAVING {not_zero}
 )

@@ -103,7 +103,6 @@ def summed_postings(house: House, query: reports.Query) -> dict[str, dict[str, D
 
 @pytest.mark.parametrize("view", sorted(VIEWS))
 def test_every_row_is_the_sum_of_its_postings(told: House, view: str) -> None:
-    names = VIEWS[view].measures
     groups = ("deal", "product", "customer", "class", "segment")
     for by in ((), *combinations(groups, 1), *combinations(groups, 2)):
         for start in (None, "2024-03-01"):
@@ -115,6 +114,8 @@ def test_every_row_is_the_sum_of_its_postings(told: House, view: str) -> None:
                 told.head(),
                 told.live().id,
             )
+            read = reports.checked(query)
+            names = tuple(name for name in read.measures if name not in read.ratios)
             for row in report.rows:
                 filters = {name: row[name] or "" for name in by} | {"currency": str(row["currency"])}
                 if by.count("deal") and not row["deal"]:
@@ -158,7 +159,7 @@ def test_turnovers_of_periods_add_up_to_the_span(told: House, period: str) -> No
 
 
 def test_a_balance_of_a_period_is_that_of_its_last_day(told: House) -> None:
-    for view in ("backlog", "collections", "arr"):
+    for view in ("backlog", "collections"):
         months = told.ask(view, "2024-01-15", "2024-08-20", by=("month",))
         assert months.totals == [], "balances of several days don't add up"
         for label, end in (("2024-02", "2024-02-29"), ("2024-07", "2024-07-31"), ("2024-08", "2024-08-20")):
