@@ -11,7 +11,19 @@ from api import console, errors
 from api.access import Guard
 from api.house import House
 from api.middleware import Edge
-from api.routes import deals, events, milestones, operations, quarantine, reports
+from api.routes import (
+    bridge,
+    deals,
+    events,
+    exceptions,
+    health,
+    latency,
+    milestones,
+    operations,
+    quarantine,
+    reports,
+    restatement,
+)
 from projections.generations import CODE_VERSION
 
 _SAYS: Final = """An event-sourced ledger of business milestones. Events go in at `/v1/events`; reports come
@@ -33,11 +45,16 @@ def build_app(house: House) -> ASGIApp:
     errors.install(app)
     for router in (
         events.router,
+        exceptions.router,
+        bridge.router,
+        latency.router,
         reports.router,
+        restatement.router,
         deals.router,
         milestones.router,
         quarantine.router,
         operations.router,
+        health.router,
         console.router,
     ):
         app.include_router(router)
