@@ -26,6 +26,7 @@ from api.bodies import BodyTooLarge
 from api.cursors import CursorRefused
 from api.envelopes import BodyEmpty, MediaTypeUnknown
 from api.freshness import NotYetProjected
+from api.handling import ExceptionUnknown
 from api.parameters import ParameterRefused
 from api.quarantining import MappingUnknown
 from api.reading import GenerationGone, MilestoneUnknown
@@ -66,6 +67,7 @@ KINDS: Final[tuple[tuple[type[BaseException], Kind], ...]] = (
     (GenerationGone, Kind(410, "generation-gone", "What this link was pinned to has been rebuilt since")),
     (DealUnknown, Kind(404, "deal-unknown", "There is no such deal")),
     (MilestoneUnknown, Kind(404, "milestone-unknown", "There is no such milestone")),
+    (ExceptionUnknown, Kind(404, "exception-unknown", "There is no such exception")),
     (QuarantineUnknown, Kind(404, "quarantine-unknown", "There is no such quarantine entry")),
     (MappingUnknown, Kind(409, "mapping-unknown", "This version can't read it again")),
     (NotYetProjected, Kind(503, "not-yet-projected", "The reports have not come that far yet", None, 1)),

@@ -21,9 +21,10 @@ from adapters.intake import IntakeClosed, IntakeFull, QuarantineUnknown
 from adapters.postgres.connections import SchemaNameError
 from adapters.postgres.embedded_errors import EmbeddedServerError
 from adapters.postgres.migrate import MigrationError
-from api.cli import asking, feeding, serving
+from api.cli import asking, excepting, feeding, restating, serving
 from api.cursors import CursorRefused
 from api.freshness import NotYetProjected
+from api.handling import ExceptionUnknown
 from api.parameters import ParameterRefused
 from api.quarantining import MappingUnknown
 from api.reading import GenerationGone
@@ -43,13 +44,15 @@ app: Final = typer.Typer(
 serving.add_to(app)
 feeding.add_to(app)
 asking.add_to(app)
+excepting.add_to(app)
+restating.add_to(app)
 
 #: What people can do something about: the message is enough.
 _FORESEEN: Final = (
     SettingsRefused, SchemaNameError, EmbeddedServerError, MigrationError, ParameterRefused, ReportRefused,
-    CursorRefused, GenerationGone, DealUnknown, NoGeneration, NotYetProjected, QuarantineUnknown,
-    MappingUnknown, IntakeFull, IntakeClosed, FileNotFoundError, PermissionError, NotADirectoryError,
-    serving.AddressTaken, feeding.SourceUnknown, feeding.InstanceRefused,
+    CursorRefused, GenerationGone, DealUnknown, ExceptionUnknown, NoGeneration, NotYetProjected,
+    QuarantineUnknown, MappingUnknown, IntakeFull, IntakeClosed, FileNotFoundError, PermissionError,
+    NotADirectoryError, serving.AddressTaken, feeding.SourceUnknown, feeding.InstanceRefused,
 )  # fmt: skip
 _DATABASE: Final = (psycopg.Error, PoolTimeout, PersistenceError)
 
