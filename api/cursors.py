@@ -20,11 +20,15 @@ class CursorRefused(ValueError):
 
 
 class Cursor(NamedTuple):
-    """What a page was given from, and how many rows come before the next one."""
+    """What a page was given from, and how many rows come before the next one.
+
+    since: where two moments are compared, the earlier one's position.
+    """
 
     known: int
     generation: int
     offset: int
+    since: int = 0
 
 
 def _digest(question: Sequence[object]) -> str:
@@ -43,7 +47,7 @@ def read(text: str, question: Sequence[object]) -> Cursor:
         *numbers, digest = values
     except (ValueError, TypeError, binascii.Error):
         raise CursorRefused("this is no cursor: take `next` of the page before") from None
-    if len(numbers) != 3 or not all(type(n) is int and 0 <= n < 2**62 for n in numbers):
+    if len(numbers) != len(Cursor._fields) or not all(type(n) is int and 0 <= n < 2**62 for n in numbers):
         raise CursorRefused("this is no cursor: take `next` of the page before")
     if digest != _digest(question):
         raise CursorRefused("this cursor is of another question: repeat all parameters of the first page")

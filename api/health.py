@@ -14,7 +14,7 @@ from psycopg import Connection
 from adapters.postgres import reading as log
 from adapters.postgres.migrate import migrations
 from api.reading import text_of
-from projections import generations
+from projections import generations, selfcheck
 from projections.generations import CODE_VERSION
 
 #: Seconds that the oldest milestone may wait for the reports before the projector counts as fallen behind.
@@ -47,18 +47,53 @@ def projection(connection: Connection[Any], now: datetime) -> dict[str, Any]:
     }
 
 
+def self_check(connection: Connection[Any], now: datetime) -> dict[str, Any]:
+    """What the last self-check of the books came to; `hold` is None before the first."""
+    found = selfcheck.last(connection)
+    if found is None:
+        return {"checked_at": None, "age_seconds": None, "hold": None, "breaches": []}
+    return {
+        "checked_at": text_of(found.checked_at),
+        "age_seconds": round(max(0.0, (now - found.checked_at).total_seconds()), 3),
+        "generation": found.generation,
+        "position": found.position,
+        "at": found.at.isoformat(),
+        "hold": not found.breaches,
+        "breaches": found.breaches,
+    }
+
+
+def health(connection: Connection[Any], schema: str, every: float) -> dict[str, Any]:
+    """Whether all is well, with the reasons where it is not. Degraded is not down: everything is answered.
+
+    every: seconds between self-checks, 0 where there are none.
+    """
+    found = status(connection, schema)
+    reasons = []
+    if not found["projection"]["ok"]:
+        reasons.append("the reports have fallen behind the log: is the projector running?")
+    broken = dict.fromkeys(breach["law"] for breach in found["self_check"]["breaches"])
+    reasons += [f"a law of the books is broken: {law}; see /v1/laws" for law in broken]
+    age = found["self_check"]["age_seconds"]
+    if every and age is not None and age > selfcheck.KEEP_SECONDS + 2 * max(every, selfcheck.MOST_REST):
+        reasons.append("the laws of the books have not been checked lately: is the projector running?")
+    return {"status": "degraded" if reasons else "ok", "reasons": reasons, **found}
+
+
 def status(connection: Connection[Any], schema: str) -> dict[str, Any]:
     """Everything at a glance."""
     head = log.head(connection)
     commit = log.commit_of(connection, head) if head else None
     waiting, conflicts = log.counts(connection)
-    found = projection(connection, datetime.now(UTC))
+    now = datetime.now(UTC)
+    found = projection(connection, now)
     return {
         "version": CODE_VERSION,
         "schema": schema,
         "ok": bool(found["ok"]),
         "log": {"position": head, "recorded_at": None if commit is None else text_of(commit.recorded_at)},
         "projection": found,
+        "self_check": self_check(connection, now),
         "quarantine": {"open": waiting},
         "conflicts": conflicts,
     }

@@ -5,6 +5,7 @@ Belongs here: the instruments of one process, and their rendering. Does not belo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -62,6 +63,13 @@ class Metrics:
         self._waiting = Gauge(
             "cairn_held", "Messages kept aside, by kind.", ("kind",), registry=self.registry
         )
+        self._breaches = self._gauge(
+            "cairn_law_breaches", "Breaches of the laws of the books that the last self-check found."
+        )
+        self._checked = self._gauge(
+            "cairn_self_check_age_seconds",
+            "Age of the last kept self-check, at most an hour while nothing changes; NaN before the first.",
+        )
         self._sources: dict[str, str] = {}
         self._children: dict[tuple[str, str], Counter] = {}
         self._timers: dict[tuple[str, str, int], Histogram] = {}
@@ -105,6 +113,9 @@ class Metrics:
             self._position.set(status["log"]["position"])
             self._projected.set(status["projection"]["position"])
             self._lag.set(status["projection"]["lag_seconds"])
+            check = status["self_check"]
+            self._breaches.set(len(check["breaches"]))
+            self._checked.set(check["age_seconds"] if check["checked_at"] is not None else math.nan)
             self._waiting.labels("quarantine").set(status["quarantine"]["open"])
             self._waiting.labels("conflict").set(status["conflicts"])
 

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
@@ -22,26 +22,35 @@ from psycopg import Connection
 
 from adapters.postgres.connections import channel_of, conninfo_for
 from api import logs
-from projections import projector
+from projections import projector, selfcheck
 
 _log: Final = logging.getLogger("cairn.projector")
 _RESTART_SECONDS: Final = 1.0
 _GRACE_SECONDS: Final = 20.0
 
 
-def run(url: str, schema: str, stop: threading.Event) -> None:
-    """Project in this thread until `stop` is set."""
+def run(url: str, schema: str, stop: threading.Event, self_check: float = 0) -> None:
+    """Project in this thread until `stop` is set. self_check: seconds between checks of the laws, 0: none."""
 
-    def connect() -> Connection[Any]:
-        return psycopg.connect(conninfo_for(url, schema, application_name="cairn projector"), autocommit=True)
+    def connect_as(name: str) -> Callable[[], Connection[Any]]:
+        conninfo = conninfo_for(url, schema, application_name=f"cairn {name}")
+        return lambda: psycopg.connect(conninfo, autocommit=True)
 
-    projector.run(connect, schema, channel_of(schema), stop)
+    if self_check:
+        # on a thread and a connection of its own, so that it never holds up a batch; it ends with the process
+        threading.Thread(
+            target=selfcheck.run,
+            args=(connect_as("self-check"), stop, self_check),
+            name="self-check",
+            daemon=True,
+        ).start()
+    projector.run(connect_as("projector"), schema, channel_of(schema), stop)
 
 
 class _Supervisor:
     """Keeps one child alive until it is told to stop."""
 
-    def __init__(self, told: dict[str, str]) -> None:
+    def __init__(self, told: dict[str, Any]) -> None:
         self._told = json.dumps(told).encode() + b"\n"
         self._stop = threading.Event()
         self._child = self._start()
@@ -83,9 +92,9 @@ class _Supervisor:
 
 
 @contextmanager
-def projecting(url: str, schema: str, log: str) -> Iterator[None]:
-    """A live projector beside this process. log: least level of its log lines."""
-    supervisor = _Supervisor({"url": url, "schema": schema, "log": log})
+def projecting(url: str, schema: str, log: str, self_check: float = 0) -> Iterator[None]:
+    """A live projector beside this process. log: least level of its log lines. self_check: as of `run`."""
+    supervisor = _Supervisor({"url": url, "schema": schema, "log": log, "self_check": self_check})
     try:
         yield
     finally:
@@ -107,7 +116,7 @@ def _main() -> None:
         stop.set()
 
     threading.Thread(target=follow_parent, name="parent", daemon=True).start()
-    run(told["url"], told["schema"], stop)
+    run(told["url"], told["schema"], stop, told["self_check"])
 
 
 if __name__ == "__main__":

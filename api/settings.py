@@ -67,6 +67,13 @@ class Settings(BaseSettings):
     log: Literal["debug", "info", "warning", "error"] = Field(
         "info", alias="CAIRN_LOG", description="Least level of the log lines on stderr; requests are `info`."
     )
+    self_check: int = Field(
+        300,
+        ge=0,
+        le=86_400,
+        alias="CAIRN_SELF_CHECK_SECONDS",
+        description="Seconds between checks of the laws of the books beside the projector; 0: none.",
+    )
     crash_at: str | None = Field(
         None,
         alias="CAIRN_CRASH_AT",

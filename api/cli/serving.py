@@ -72,7 +72,9 @@ def project(data: DataOption = None, database_url: DatabaseOption = None) -> Non
     with database(settings) as url:
         check_migrations(settings, url)
         print(f"projecting schema {settings.tenant}; Ctrl-C ends it", flush=True)
-        thread = threading.Thread(target=projecting.run, args=(url, settings.tenant, stop), daemon=True)
+        thread = threading.Thread(
+            target=projecting.run, args=(url, settings.tenant, stop, settings.self_check), daemon=True
+        )
         thread.start()
         try:
             while thread.is_alive():
@@ -151,7 +153,9 @@ def listen(settings: Settings, bound: socket.socket, *, projects: bool) -> None:
             check_migrations(settings, url)
         house = open_.enter_context(House(settings, url))
         if projects:
-            open_.enter_context(projecting.projecting(url, settings.tenant, settings.log))
+            open_.enter_context(
+                projecting.projecting(url, settings.tenant, settings.log, settings.self_check)
+            )
         config = uvicorn.Config(
             build_app(house),
             log_config=None,

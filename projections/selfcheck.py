@@ -1,0 +1,136 @@
+"""The self-check: whether the books hold, looked at again and again while they are kept.
+
+It reads in one transaction that sees one moment and writes nothing but its outcome. It gives way: while the
+reports are behind the log it waits, a statement may take a minute of one core at most, and the longer a check
+takes the longer it rests. Belongs here: when to check, what is kept. Does not belong here: the laws
+(projections/laws), what follows from a breach (api).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from threading import Event
+from typing import Any, Final, NamedTuple
+
+import psycopg
+from psycopg import Connection
+
+from projections import generations, laws, queries
+
+_log: Final = logging.getLogger(__name__)
+
+#: Milliseconds that the database may take for one statement of a check.
+MOST_MILLISECONDS: Final = 60_000
+#: Seconds for which an outcome that stays the same is kept by one row.
+KEEP_SECONDS: Final = 3_600
+#: Milestones that the reports may be behind when a check begins.
+MOST_BEHIND: Final = 20_000
+#: At most this part of the time is spent on checking.
+SHARE: Final = 0.05
+#: Seconds that it rests after the longest check.
+MOST_REST: Final = 2 * MOST_MILLISECONDS / 1_000 / SHARE
+#: Seconds before the first check, so that a start is not slowed down.
+FIRST_SECONDS: Final = 10.0
+
+Connect = Callable[[], Connection[Any]]
+
+
+class Outcome(NamedTuple):
+    """What a check came to. at: the day whose books were checked. breaches: as laws.check gives them."""
+
+    generation: int
+    position: int
+    at: date
+    breaches: list[dict[str, Any]]
+    checked_at: datetime
+
+
+def check(connection: Connection[Any], at: date) -> Outcome | None:
+    """Check the live generation on a day, as known at its position; None before the first generation."""
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        connection.execute(f"SET LOCAL statement_timeout = {MOST_MILLISECONDS}")
+        connection.execute("SET LOCAL max_parallel_workers_per_gather = 0")  # one core at most
+        live = generations.live(connection)
+        if live is None:
+            return None
+        breaches = laws.check(connection, live.id, at, live.position)
+    return Outcome(live.id, live.position, at, breaches, datetime.now(UTC))
+
+
+def note(connection: Connection[Any], outcome: Outcome) -> bool:
+    """Keep an outcome where it says something new, and once an hour: whether a row was written."""
+    row = connection.execute(
+        queries.statement("selfcheck_note"),
+        {
+            "generation": outcome.generation,
+            "position": outcome.position,
+            "at": outcome.at,
+            "breaches": json.dumps(outcome.breaches),
+            "keep": KEEP_SECONDS,
+        },
+    ).fetchone()
+    return row is not None
+
+
+def last(connection: Connection[Any]) -> Outcome | None:
+    """The outcome kept last, None before the first. It stands for at most an hour of checks that agree."""
+    row = connection.execute(
+        "SELECT generation, position, at, breaches, checked_at FROM self_check ORDER BY id DESC LIMIT 1"
+    ).fetchone()
+    return None if row is None else Outcome(*row)
+
+
+def once(connection: Connection[Any]) -> Outcome | None:
+    """Check today's books, keep the outcome, and log an error for every law that is broken."""
+    outcome = check(connection, datetime.now(UTC).date())
+    if outcome is None:
+        return None
+    note(connection, outcome)
+    for law in dict.fromkeys(breach["law"] for breach in outcome.breaches):
+        found = [breach for breach in outcome.breaches if breach["law"] == law]
+        _log.error(
+            "a law of the books is broken: %s (%s), %d times in generation %d at position %d, first by %s %s"
+            " in deal %s; see /v1/laws",
+            law,
+            laws.LAWS[law],
+            len(found),
+            outcome.generation,
+            outcome.position,
+            found[0]["difference"],
+            found[0]["currency"],
+            found[0]["deal"],
+        )
+    return outcome
+
+
+def run(connect: Connect, stop: Event, every: float) -> None:
+    """Check every so many seconds until `stop` is set. What goes wrong is logged and tried again."""
+    pause = min(every, FIRST_SECONDS)
+    while not stop.wait(pause):
+        begun = time.monotonic()
+        try:
+            with connect() as connection:
+                if _is_behind(connection):
+                    pause = min(every, FIRST_SECONDS)
+                    continue
+                once(connection)
+        except psycopg.errors.QueryCanceled:
+            _log.warning("a self-check took more than %d s and was given up", MOST_MILLISECONDS // 1_000)
+        except (psycopg.Error, OSError) as error:
+            if not stop.is_set():
+                _log.warning("a self-check could not be made (%s); trying again", type(error).__name__)
+        except Exception:  # noqa: BLE001 - it must not stop for good
+            _log.exception("a self-check failed; trying again")
+        pause = max(every, (time.monotonic() - begun) / SHARE)
+
+
+def _is_behind(connection: Connection[Any]) -> bool:
+    """Whether the reports have so much to take in that checking had better wait."""
+    live = generations.live(connection)
+    row = connection.execute("SELECT coalesce(max(position), 0) FROM log").fetchone()
+    return live is not None and row is not None and int(row[0]) - live.position > MOST_BEHIND
