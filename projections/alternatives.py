@@ -8,13 +8,16 @@ dropping them. Does not belong here: bringing one forward (projections/projector
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final
 
 from psycopg import Connection
 
-from domain.milestones import PolicyActivated
-from domain.policies import DEFAULT_POLICIES, Policies, Version, version_of
-from projections import generations, notices
+from domain.milestones import MilestoneCorrected, MilestoneVoided, PolicyActivated
+from domain.policies import DEFAULT_POLICIES, Policies, PolicyRefused, Version, version_of
+from projections import generations, notices, queries
+from projections.amending import standing
+from projections.clusters import decode
 from projections.generations import Generation
 
 #: Generations beside the live one at a time; of more policies the latest activated have one.
@@ -31,11 +34,23 @@ def activated(connection: Connection[Any], generation: int, known: int) -> list[
     return list(found.values())
 
 
-def adopting(connection: Connection[Any], live: Generation | None) -> Policies:
-    """The policies that a rebuild adopts: all that are activated as far as the live generation knows."""
-    if live is None:
-        return DEFAULT_POLICIES
-    return Policies(activated(connection, live.id, live.position))
+def adopting(connection: Connection[Any]) -> Policies:
+    """The policies that a rebuild adopts: all that the log activates, with what corrects and voids them."""
+    kinds = (PolicyActivated, MilestoneCorrected, MilestoneVoided)
+    cursor = connection.cursor(binary=True)
+    cursor.execute(
+        queries.statement("read_topics"), {"topics": [str(k.__struct_config__.tag) for k in kinds]}
+    )
+    facts = sorted(map(decode, cursor.fetchall()))
+    found: dict[str, Version] = {}
+    for fact in sorted(standing(facts, DEFAULT_POLICIES).facts, key=lambda fact: fact.position):
+        milestone = fact.milestone
+        if isinstance(milestone, PolicyActivated) and DEFAULT_POLICIES.first.entitled(milestone):
+            with suppress(PolicyRefused):
+                version = version_of(milestone)
+                found.pop(version.stamp, None)
+                found[version.stamp] = version
+    return Policies(found.values())
 
 
 def with_version(live: Policies, version: Version) -> Policies:

@@ -27,12 +27,16 @@ Report = Callable[[str, int], None]
 
 
 class Rebuilt(NamedTuple):
-    """What a rebuild made: the live generation, milestones and postings in the bulk, those caught up."""
+    """What a rebuild made: the live generation, milestones and postings in the bulk, those caught up.
+
+    policies: names and versions of those that it is made under.
+    """
 
     generation: int
     milestones: int
     postings: int
     caught_up: int
+    policies: tuple[str, ...]
 
 
 def _silent(_stage: str, _done: int) -> None:
@@ -59,7 +63,7 @@ def rebuild(
     with psycopg.connect(conninfo, autocommit=True) as connection:
         generations.clear_away(connection, schema)
         if policies is None:
-            policies = alternatives.adopting(connection, generations.live(connection))
+            policies = alternatives.adopting(connection)
         with connection.transaction():
             generation = generations.make(connection, "building", policies).id
         if not generations.try_hold(connection, schema, generation):
@@ -87,7 +91,7 @@ def rebuild(
         caught_up += _swap(connection, schema, generation, projector)
         moments.reach("after_swap")
         generations.clear_away(connection, schema)
-        return Rebuilt(generation, milestones, postings, caught_up)
+        return Rebuilt(generation, milestones, postings, caught_up, tuple(policies.stamps))
 
 
 def _load_all(shares: list[bulk.Share], workers: int) -> Iterator[bulk.Loaded]:

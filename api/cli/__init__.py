@@ -21,7 +21,7 @@ from adapters.intake import IntakeClosed, IntakeFull, QuarantineUnknown
 from adapters.postgres.connections import SchemaNameError
 from adapters.postgres.embedded_errors import EmbeddedServerError
 from adapters.postgres.migrate import MigrationError
-from api.cli import asking, excepting, feeding, restating, serving
+from api.cli import asking, bridging, excepting, feeding, restating, serving
 from api.cursors import CursorRefused
 from api.freshness import NotYetProjected
 from api.handling import ExceptionUnknown
@@ -46,6 +46,7 @@ feeding.add_to(app)
 asking.add_to(app)
 excepting.add_to(app)
 restating.add_to(app)
+bridging.add_to(app)
 
 #: What people can do something about: the message is enough.
 _FORESEEN: Final = (

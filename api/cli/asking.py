@@ -42,7 +42,8 @@ def add_to(app: typer.Typer) -> None:
 
 
 @contextmanager
-def _opened(settings: Settings, *, caught_up: bool) -> Iterator[tuple[str, Connection[Any]]]:
+def opened(settings: Settings, *, caught_up: bool) -> Iterator[tuple[str, Connection[Any]]]:
+    """The database of these settings and a connection to read it with; caught_up: the log taken in first."""
     prepare(settings)
     with database(settings) as url:
         check_migrations(settings, url)
@@ -110,7 +111,7 @@ def report(
     if format_ not in ("table", "json", "csv"):
         raise typer.BadParameter("one of table, json, csv", param_hint="--format")
     asked = question(view, sent, datetime.now(UTC).date())
-    with _opened(load(folder=data, database_url=database_url, log="warning"), caught_up=True) as (
+    with opened(load(folder=data, database_url=database_url, log="warning"), caught_up=True) as (
         _,
         connection,
     ):
@@ -171,7 +172,7 @@ def deal(
     sent = [(name, str(value)) for name, value in given.items() if value is not None]
     values = Values(sent, {"at": KNOWN["known_at"], **KNOWN})
     known, day = values.known(), values.day("at") or datetime.now(UTC).date()
-    with _opened(load(folder=data, database_url=database_url, log="warning"), caught_up=True) as (
+    with opened(load(folder=data, database_url=database_url, log="warning"), caught_up=True) as (
         _,
         connection,
     ):
@@ -226,7 +227,7 @@ def status(
     json_: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """How the ledger is. Exit code 0 where it is healthy, 1 where the reports have fallen behind."""
-    with _opened(load(folder=data, database_url=database_url, log="warning"), caught_up=False) as (
+    with opened(load(folder=data, database_url=database_url, log="warning"), caught_up=False) as (
         _,
         connection,
     ):
@@ -254,24 +255,32 @@ def rebuild(
     workers: Annotated[
         int, typer.Option("--workers", min=0, max=64, help="Processes that fold; 0 for as many as pay.")
     ] = 0,
+    keep_policies: Annotated[
+        bool, typer.Option("--keep-policies", help="Adopt no policy that was activated since.")
+    ] = False,
     data: DataOption = None,
     database_url: DatabaseOption = None,
 ) -> None:
-    """Build all reports anew from the log, beside those that are read, and swap them in at once."""
+    """Build all reports anew from the log, beside those that are read, and swap them in at once.
+
+    All policies that are activated are adopted; ask reports with --policy first to see what they change.
+    """
     settings = load(folder=data, database_url=database_url, log="warning")
     out = Console(stderr=True, highlight=False)
-    with _opened(settings, caught_up=False) as (url, _):
+    with opened(settings, caught_up=False) as (url, connection):
+        policies = reading.generation(connection, None).policies if keep_policies else None
         conninfo = conninfo_for(url, settings.tenant, application_name="cairn rebuild")
         with out.status("bulk") as shown:
             found = rebuild_generation(
                 conninfo,
                 settings.tenant,
                 workers=workers,
+                policies=policies,
                 report=lambda stage, done: shown.update(f"{stage.replace('_', ' ')}: {done:,} milestones"),
             )
     print(
         f"generation {found.generation} is live: {found.milestones:,} milestones, "
-        f"{found.postings:,} postings, {found.caught_up:,} caught up"
+        f"{found.postings:,} postings, {found.caught_up:,} caught up; policies: {', '.join(found.policies)}"
     )
 
 

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from api import restating
-from api.cli.asking import _opened
+from api.cli.asking import opened
 from api.cli.options import DatabaseOption, DataOption
 from api.cli.tables import show
 from api.settings import load
@@ -65,7 +65,7 @@ def restatement(
             raise typer.BadParameter("write it as name=value, e.g. customer=C-1", param_hint="--only")
         sent.append((name, value))
     wanted = restating.asked(view, sent, datetime.now(UTC).date())
-    with _opened(load(folder=data, database_url=database_url, log="warning"), caught_up=True) as (
+    with opened(load(folder=data, database_url=database_url, log="warning"), caught_up=True) as (
         _,
         connection,
     ):
