@@ -14,13 +14,19 @@ from fastapi import APIRouter, HTTPException, Request, Response
 router: Final = APIRouter(include_in_schema=False)
 
 _FOLDER: Final = Path(__file__).parent
-_MEDIA: Final = {
-    "index.html": "text/html; charset=utf-8",
-    "console.css": "text/css; charset=utf-8",
-    "ask.js": "text/javascript; charset=utf-8",
-    "console.js": "text/javascript; charset=utf-8",
-    "cairn.svg": "image/svg+xml",
+_TYPES: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
 }
+#: What is served, and nothing else that may lie in the folder.
+_FILES: Final = (
+    "index.html", "console.css", "parts.css", "cairn.svg",
+    "ask.js", "bridge.js", "changes.js", "console.js", "deal.js", "drawer.js", "exceptions.js", "forms.js",
+    "latency.js", "log.js", "money.js", "reports.js", "tables.js", "waterfall.js",
+)  # fmt: skip
+_MEDIA: Final = {name: _TYPES[Path(name).suffix] for name in _FILES}
 #: Scripts and styles come from these files alone, and nobody may frame the page.
 _POLICY: Final = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 

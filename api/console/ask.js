@@ -1,85 +1,143 @@
 // Asking the ledger, and building what is shown. Everything from outside goes in as text, never as markup.
-"use strict";
 
-const $ = (selector) => document.querySelector(selector);
+export const $ = (selector, within = document) => within.querySelector(selector);
 
-function el(name, attributes = {}, ...children) {
-  const node = document.createElement(name);
+const SVG = "http://www.w3.org/2000/svg";
+
+function furnish(node, attributes, children) {
   for (const [key, value] of Object.entries(attributes)) {
     if (key === "onclick") node.addEventListener("click", value);
     else if (value === true) node.setAttribute(key, "");
     else if (value !== false && value != null) node.setAttribute(key, value);
   }
-  node.append(...children.flat().filter((child) => child != null));
+  node.append(...children.flat(Infinity).filter((child) => child != null && child !== false));
   return node;
 }
 
-function show(place, ...children) {
-  place.replaceChildren(...children.flat());
+export const el = (name, attributes = {}, ...children) => furnish(document.createElement(name), attributes, children);
+
+export const svg = (name, attributes = {}, ...children) =>
+  furnish(document.createElementNS(SVG, name), attributes, children);
+
+export function show(place, ...children) {
+  place.replaceChildren(...children.flat(Infinity).filter((child) => child != null && child !== false));
 }
 
-class Problem extends Error {}
+/** What the ledger refused or could not answer; allowed: what could stand there; again: worth asking again. */
+export class Problem extends Error {
+  constructor(message, { status = 0, allowed = [], again = false } = {}) {
+    super(message);
+    Object.assign(this, { status, allowed, again });
+  }
+}
 
-let asking = null;
+let waiting = null;
 
 function askForToken() {
-  asking ??= new Promise((resolve) => {
+  waiting ??= new Promise((resolve) => {
     const dialog = $("#token");
     dialog.addEventListener("close", () => {
-      sessionStorage.setItem("cairn-token", dialog.querySelector("input").value);
-      asking = null;
+      sessionStorage.setItem("cairn-token", $("input", dialog).value);
+      waiting = null;
       resolve();
     }, { once: true });
     dialog.showModal();
   });
-  return asking;
+  return waiting;
 }
 
-async function ask(path, options = {}) {
+async function read(answer) {
+  try {
+    return await answer.json();
+  } catch {
+    throw new Problem(`The ledger answered ${answer.status} without saying why.`, { status: answer.status, again: true });
+  }
+}
+
+/** The JSON of an answer; with `body`, that is posted. Throws Problem. */
+export async function ask(path, { body, ...options } = {}) {
   const token = sessionStorage.getItem("cairn-token");
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
-  const answer = await fetch(path, { ...options, headers });
-  if (answer.status === 401) {
-    const told = await answer.json();
-    if (!String(told.detail).includes("Bearer")) throw new Problem(told.detail);
-    await askForToken();
-    return ask(path, options);
-  }
-  const body = await answer.json();
-  if (!answer.ok) throw new Problem([body.title, body.detail].filter(Boolean).join(": "));
-  return body;
-}
-
-async function into(place, work) {
+  if (body !== undefined) Object.assign(options, { method: "POST", body: JSON.stringify(body) });
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  let answer;
   try {
-    await work();
-  } catch (error) {
-    show(place, el("p", { class: "wrong", role: "alert" }, error.message));
+    answer = await fetch(path, { ...options, headers });
+  } catch {
+    throw new Problem("The ledger can't be reached: is the server running?", { again: true });
   }
+  const told = await read(answer);
+  if (answer.status === 401) {
+    if (!String(told.detail).includes("Bearer")) throw new Problem(told.detail, { status: 401 });
+    await askForToken();
+    return ask(path, { body, ...options });
+  }
+  if (!answer.ok) {
+    const { status } = answer;
+    throw new Problem([told.title, told.detail].filter(Boolean).join(": "),
+      { status, allowed: told.allowed ?? [], again: status >= 500 });
+  }
+  return told;
 }
 
-function query(parameters) {
+/** A problem in the place of what was asked for, with what to do about it. */
+export function problem(error, again) {
+  return el("div", { class: "wrong", role: "alert" },
+    el("p", {}, error.message),
+    error.allowed?.length ? el("p", { class: "note" }, `Possible here: ${error.allowed.join(", ")}.`) : null,
+    error.again && again ? el("button", { type: "button", class: "act", onclick: again }, "Ask again") : null);
+}
+
+const latest = new WeakMap();
+
+/** Show in a place what `work` comes to, or its problem. Of two that overlap, the later counts. */
+export async function into(place, work) {
+  const mine = {};
+  latest.set(place, mine);
+  place.setAttribute("aria-busy", "true");
+  let found;
+  try {
+    found = await work();
+  } catch (error) {
+    if (!(error instanceof Problem)) console.error(error);
+    found = [problem(error, () => into(place, work))];
+  }
+  if (latest.get(place) !== mine) return;
+  place.removeAttribute("aria-busy");
+  show(place, found);
+}
+
+/** Files are fetched with the token, which a link alone would not send. */
+export function startFiles() {
+  for (const link of document.querySelectorAll("a.file")) link.addEventListener("click", (event) => {
+    const token = sessionStorage.getItem("cairn-token");
+    if (!token) return;
+    event.preventDefault();
+    fetched(link.href, token).then((file) => el("a", { href: file, download: link.download || "report.csv" }).click(),
+      (error) => link.after(problem(error)));
+  });
+}
+
+async function fetched(address, token) {
+  const answer = await fetch(address, { headers: { Authorization: `Bearer ${token}` } });
+  if (!answer.ok) throw new Problem(`The file can't be had: ${answer.status}.`);
+  return URL.createObjectURL(await answer.blob());
+}
+
+export function query(parameters) {
   const given = Object.entries(parameters).filter(([, value]) => value !== "" && value != null);
   return new URLSearchParams(given).toString();
 }
 
-const moment = (text) => text && text.slice(0, 19).replace("T", " ");
+/** A deal's key as part of a path: slashes and colons stay as they are. */
+export const path = (key) => encodeURIComponent(key).replaceAll("%2F", "/").replaceAll("%3A", ":");
 
-const isZero = (text) => text != null && !/[1-9]/.test(text);
+let published = null;
 
-// Decimal strings as exact integers of their last decimal: no float may touch an amount.
-function difference(now, then) {
-  const decimals = (now.split(".")[1] ?? "").length;
-  const minor = (text) => BigInt((text ?? "0").replace(".", "")) * (decimals && !text?.includes(".") ? 10n ** BigInt(decimals) : 1n);
-  const delta = minor(now) - minor(then);
-  if (delta === 0n) return null;
-  const digits = (delta < 0n ? -delta : delta).toString().padStart(decimals + 1, "0");
-  const text = decimals ? `${digits.slice(0, -decimals)}.${digits.slice(-decimals)}` : digits;
-  return { less: delta < 0n, text: `${delta < 0n ? "−" : "+"}${grouped(text)}` };
-}
-
-function grouped(text) {
-  const [whole, fraction] = text.split(".");
-  const spaced = whole.replace(/\B(?=(\d{3})+(?!\d))/g, " ");
-  return fraction === undefined ? spaced : `${spaced}.${fraction}`;
+/** What a parameter of a route may hold, as the ledger publishes it. */
+export async function choices(route, name) {
+  published ??= ask("/openapi.json");
+  const { parameters } = (await published).paths[route].get;
+  const { schema } = parameters.find((one) => one.name === name);
+  return schema.enum ?? schema.items?.enum ?? [];
 }
