@@ -11,7 +11,7 @@ from domain.instants import format_day, from_date
 from domain.keys import name_order
 from domain.money import format_minor
 from projections import accounts as a
-from projections import queries
+from projections import merges, queries
 from projections.amending import standing
 from projections.clusters import decode
 from projections.facts import Fact
@@ -86,6 +86,9 @@ def deal(
     for fact in facts:
         if fact.milestone.effective <= from_date(at):
             dimensions |= fact.milestone.dimensions
+    if "customer" in dimensions:
+        merged = merges.survivors(connection, generation.id, known)
+        dimensions["customer"] = merged.get(dimensions["customer"], dimensions["customer"])
     return {
         "deal": key if number < 0 or not keys else keys[0],
         "number": number,
