@@ -54,6 +54,7 @@ def _entry(fact: Fact, state: str, recorded_at: str) -> dict[str, Any]:
         "effective_on": format_day(fact.milestone.effective),
         "type": fact.milestone.name,
         "source": fact.milestone.source,
+        "id": fact.milestone.id,
         "subject": fact.milestone.subject,
         "time": fact.milestone.time,
         "data": event["data"],

@@ -69,6 +69,19 @@ def measured_columns(read: Readings) -> str:
     )
 
 
+def counting(view: View) -> str:
+    """SQL: whether a posting may count in some measure of the view."""
+    terms = []
+    for accounts in dict.fromkeys(measure.into for measure in view.base if measure.into):
+        within = ", ".join(map(str, accounts))
+        terms.append(f"(p.credit IN ({within})) <> (p.debit IN ({within}))")
+    pairs = dict.fromkeys(pair[:2] for measure in view.base for pair in measure.pairs)
+    terms += [f"p.debit = {debit} AND p.credit = {credit}" for debit, credit in pairs]
+    is_turnover = all(measure.when in ("span", "class") for measure in view.base)
+    within_window = "v.ve <> v.vs" if is_turnover else "(v.ve <> 0 OR v.vs <> 0{or_beyond})"
+    return f"({' OR '.join(terms)}) AND {within_window}"
+
+
 def bucket_of(view: View) -> str:
     """SQL: the number of the ageing or class measure to which a posting belongs on the window's last day."""
     cases = []

@@ -15,7 +15,7 @@ from domain.policies import Policies
 from projections import accounts as a
 from projections import merges, periods, queries
 from projections.deals import number_of
-from projections.formulas import bucket_of, measured_columns, readings, summed_measures
+from projections.formulas import bucket_of, counting, measured_columns, readings, summed_measures
 from projections.measures import View, accounts_of
 from projections.periods import FirstOpen
 from projections.questions import PERIODS, Query, Window, views, windows
@@ -291,6 +291,7 @@ def explain_statement(view: View, query: Query, parts: Parts, extra: str = "") -
     """The statement that lists the postings of a question one by one (projections/explain)."""
     beyond = any(measure.when == "beyond" for measure in view.base)
     fills = {
+        "counting": counting(view),
         "beyond": "v.vb" if beyond else "0",
         "or_beyond": " OR v.vb <> 0" if beyond else "",
         "bucket": bucket_of(view) or "0",

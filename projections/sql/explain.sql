@@ -10,13 +10,14 @@ names_now AS (
     WHERE position <= %(known)s AND name <> '' ORDER BY deal, position DESC
 )
 SELECT names_now.name AS deal, p.deal AS deal_number, p.fact, p.position, p.debit, p.credit, p.currency,
-    p.amount, p.stated, p.effective, {own_effective} AS own_effective, p.span_start, p.span_end, p.due, p.class, p.sku, p.line, p.object,
+    p.amount, p.stated, p.effective, {own_effective} AS own_effective, p.span_start, p.span_end, p.due, p.class,
+    p.sku, p.line, p.object,
     v.ve, v.ve - v.vs AS vd, {beyond} AS vb, {bucket} AS bucket{extra}
 FROM windows w
 JOIN {posting} p ON p.{counts_from} <= w.end_day
 LEFT JOIN names_now ON names_now.deal = p.deal
 {joins}
 {counted}
-  AND (v.ve <> 0 OR v.vs <> 0{or_beyond})
+  AND {counting}
 ORDER BY p.position, p.fact, p.debit, p.credit, p.sku, p.line, p.object, p.effective, p.span_start, p.amount
 LIMIT %(limit)s OFFSET %(offset)s
