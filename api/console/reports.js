@@ -152,13 +152,12 @@ function adapt() {
   for (const node of document.querySelectorAll("#question .constant")) node.hidden = given.rate !== "constant";
 }
 
-// The ledger says which policies there are when it is asked for one that can't be.
 async function offerPolicies() {
   let allowed = [];
   try {
-    await ask("/v1/reports/bookings?policy=none@0&limit=1");
-  } catch (error) {
-    ({ allowed = [] } = error);
+    allowed = (await ask("/v1/policies")).policies.map((policy) => policy.name);
+  } catch {
+    // nothing has been projected yet: there is nothing to choose from
   }
   for (const place of ["#policy", "#other"]) {
     const chosen = $(place).value;

@@ -1,0 +1,51 @@
+"""The policies that there are, over HTTP: what each sets, which are in force, which can be asked."""
+
+from __future__ import annotations
+
+import time
+
+import httpx
+
+from tests.projections import events as e
+from tests.projections import revising as r
+
+
+def test_policies_are_listed_with_what_they_set_and_whether_they_can_be_asked(
+    lone_client: httpx.Client,
+) -> None:
+    policy = e.event(
+        "policy.activated",
+        "2024-01-01",
+        "policy/acme-1",
+        by="ledger/cairn/acme",
+        deal=None,
+        policy="acme",
+        version="1",
+        from_="2024-07-01",
+        settings={"proration": "monthly"},
+        id_="policy-1",
+    )
+    answer = lone_client.post("/v1/events", json=[e.won("2024-01-02", e.line("A", "1.00")), policy])
+    head = answer.json()["results"][-1]["position"]
+    told = lone_client.get("/v1/reports/backlog", params={"at_least": head})
+    assert told.json()["policies"] == ["default@1"]
+    found = lone_client.get("/v1/policies").json()
+    assert found["in_force"] == ["default@1"]
+    assert [one["proration"] for one in found["settings"]] == ["daily"]
+    default, acme = found["policies"]
+    assert (default["name"], default["can_be_asked"]) == ("default@1", True)
+    assert (acme["name"], acme["from"], acme["settings"]) == (
+        "acme@1",
+        "2024-07-01",
+        {"proration": "monthly"},
+    )
+    for _ in range(100):
+        (_, acme) = lone_client.get("/v1/policies").json()["policies"]
+        if acme["can_be_asked"]:
+            break
+        time.sleep(0.05)
+    assert acme["can_be_asked"], "the projector keeps the books under it"
+    void = r.void("2024-02-01", policy, by="ledger/cairn/acme")
+    head = lone_client.post("/v1/events", json=void).json()["results"][0]["position"]
+    lone_client.get("/v1/reports/backlog", params={"at_least": head})
+    assert [one["name"] for one in lone_client.get("/v1/policies").json()["policies"]] == ["default@1"]
