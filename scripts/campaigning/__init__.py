@@ -1,0 +1,1 @@
+"""The property campaign: random stories against the laws of the ledger, for hours; see `__main__`."""
