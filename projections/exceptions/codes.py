@@ -213,6 +213,13 @@ ALL: Final = (
         "a replay understands it",
     ),
     Code(
+        "POLICY_UNREADABLE", "controller",
+        "The settings of an activated policy can't be read; it has no effect.",
+        _NO_AMOUNT,
+        "Correct or void the policy.",
+        "the milestone is corrected or voided",
+    ),
+    Code(
         "FOLD_FAILED", "engineering",
         "A rule failed on this milestone; it is left out.",
         _NO_AMOUNT,
@@ -232,6 +239,6 @@ BY_CODE: Final[dict[str, Code]] = {code.code: code for code in ALL}
 #: Found by the rules while folding (projections/book.Signal), and told as they stand.
 SIGNALLED: Final = (
     "AMOUNT_PRECISION", "CURRENCY_MISMATCH", "DUPLICATE_BUSINESS_KEY", "ENTITY_MISMATCH",
-    "EXPIRED_STILL_BILLING", "FOLD_FAILED", "PREDECESSOR_MISSING", "RECOGNITION_MISMATCH", "SOR_VIOLATION",
+    "EXPIRED_STILL_BILLING", "FOLD_FAILED", "POLICY_UNREADABLE", "PREDECESSOR_MISSING", "RECOGNITION_MISMATCH", "SOR_VIOLATION",
     "TERM_MISMATCH", "WON_REOPENED_AFTER_ORDER",
 )  # fmt: skip

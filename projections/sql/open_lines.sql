@@ -60,7 +60,7 @@ lines AS (
             FILTER (WHERE credit = 53 AND debit IN (50, 51, 52) AND amount <> 0))[1] AS performing_fact,
         (array_agg(fact ORDER BY effective, fact)
             FILTER (WHERE debit = 15 AND credit = 19 AND amount <> 0))[1] AS billing_fact,
-        coalesce(bool_or(spans) FILTER (WHERE credit = 53), false) AS is_ratable,
+        coalesce(bool_or(spans) FILTER (WHERE credit = 53 AND whole <> 0), false) AS is_ratable,
         array_agg(DISTINCT label) AS labels
     FROM legs
     GROUP BY deal, currency, line

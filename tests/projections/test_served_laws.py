@@ -46,10 +46,6 @@ def _told(here: House, on: str) -> str:
     return json.dumps(bridge.run(here.connection, query).rows)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="sql/open_lines.sql: is_ratable also counts spans that were taken back (whole <> 0 is missing)",
-)
 @pytest.mark.usefixtures("server")
 def test_a_repeated_order_number_does_not_change_the_bridge_by_arriving_first() -> None:
     term = ("2025-01-01", "2025-12-31")
