@@ -16,6 +16,8 @@ from domain.policies import (
 from projections import alternatives, generations, projector, rebuild
 from projections.projector import Projector
 from tests.projections import events as e
+from tests.projections import revising as r
+from tests.projections.books import ledger
 from tests.projections.served import House
 
 
@@ -163,3 +165,15 @@ def test_settings_follow_each_other_by_day() -> None:
 def test_settings_that_cannot_be_read_are_refused_by_name(settings: dict[str, Any], says: str) -> None:
     with pytest.raises(PolicyRefused, match=says):
         merged(DEFAULT_SETTINGS, settings)
+
+
+def test_settings_that_cannot_be_read_show_and_have_no_effect_until_they_are_corrected() -> None:
+    policy = activated("1", {"proration": "weekly"})
+    books = ledger(policy)
+    assert books.found() == ["POLICY_UNREADABLE"]
+    assert not +books.notices
+    mended = activated("1", {"proration": "monthly"})
+    correction = r.corrected("2024-02-01", policy, mended, by="ledger/cairn/acme")
+    healed = ledger(policy, correction)
+    assert healed.found() == []
+    assert sum(healed.notices.values()) == 1
