@@ -26,7 +26,7 @@ from projections.journal import TABLES, Journal, copy_rows
 from projections.projector import read_edges, read_streams
 
 #: Milestones that a share holds about.
-SHARE: Final = 60_000
+SHARE: Final = 25_000
 #: Streams of sets that are read together in one share.
 _JOINED: Final = 4_000
 _FLUSH_BYTES: Final = 4 << 20

@@ -7,11 +7,8 @@ during all of it; a build that is killed leaves nothing live changed.
 
 from __future__ import annotations
 
-import gc
-import multiprocessing
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Any, Final, NamedTuple
 
 import psycopg
@@ -20,6 +17,7 @@ from psycopg import Connection
 from domain.policies import Policies
 from projections import alternatives, bulk, generations, moments
 from projections.projector import Projector, projected_channel
+from projections.workers import load_all
 
 _MOST_WORKERS: Final = 8
 
@@ -57,7 +55,7 @@ def rebuild(
 
     conninfo: connects to the schema as the application's role (adapters.postgres.connections). workers:
     processes that fold; 0 for one more than there are cores, since each waits for the database at times.
-    report: is told each stage with the number of milestones done. Raises psycopg.Error; BrokenProcessPool
+    report: is told each stage with the number of milestones done. Raises psycopg.Error; WorkerEnded
     where a worker was killed.
     """
     with psycopg.connect(conninfo, autocommit=True) as connection:
@@ -100,12 +98,7 @@ def _load_all(shares: list[bulk.Share], workers: int) -> Iterator[bulk.Loaded]:
     if workers == 1 or len(shares) == 1:
         yield from map(bulk.load, shares)
         return
-    # Nothing in the fold refers to itself, so counting references frees it all.
-    with ProcessPoolExecutor(
-        min(workers, len(shares)), multiprocessing.get_context("spawn"), initializer=gc.disable
-    ) as pool:
-        for done in as_completed([pool.submit(bulk.load, share) for share in shares]):
-            yield done.result()
+    yield from load_all(shares, workers)
 
 
 def _swap(connection: Connection[Any], schema: str, generation: int, projector: Projector) -> int:

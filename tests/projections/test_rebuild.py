@@ -8,10 +8,11 @@ import time
 from datetime import date
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 
-from projections import generations, rebuild, reports
+from projections import bulk, generations, rebuild, reports, workers
 from projections.projector import Projector
 from scripts import bench_events
 from tests.projections.served import House
@@ -39,7 +40,10 @@ def test_a_rebuild_comes_to_the_same_journal(house: House) -> None:
 
 
 @pytest.mark.slow
-def test_a_large_log_is_rebuilt_by_several_workers_to_the_same_reports(house: House) -> None:
+def test_a_large_log_is_rebuilt_by_several_workers_to_the_same_reports(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "SHARE", 3_000)
     stream = list(bench_events.events(20_500, 2_050, 4, late_per_mille=30))
     for start in range(0, len(stream), 5_000):
         house.record(stream[start : start + 5_000])
@@ -51,12 +55,12 @@ def test_a_large_log_is_rebuilt_by_several_workers_to_the_same_reports(house: Ho
         for view in ("pipeline", "bookings", "backlog", "billing", "collections", "arr")
     }
     assert len(expected["billing"].rows) > 500
-    for workers in (2, 1):
-        made = rebuild.rebuild(house.conninfo, house.schema, workers=workers)
+    for processes in (2, 1):
+        made = rebuild.rebuild(house.conninfo, house.schema, workers=processes)
         assert made.milestones == head
         for view, report in expected.items():
             found = house.ask(view, None, "2024-12-31", by=("deal",), generation=made.generation)
-            assert found == report, f"{view} with {workers} workers"
+            assert found == report, f"{view} with {processes} workers"
 
 
 def test_appends_and_reads_go_on_and_the_swap_is_atomic(house: House) -> None:
@@ -173,3 +177,34 @@ def test_a_build_that_fails_leaves_the_live_generation(house: House, monkeypatch
             rebuild.rebuild(house.conninfo, house.schema, workers=1)
     assert house.live() == live
     assert rebuild.rebuild(house.conninfo, house.schema, workers=1).generation == house.live().id
+
+
+def test_what_a_worker_meets_is_raised_by_the_rebuild(house: House) -> None:
+    share = bulk.Share("host=/nowhere connect_timeout=1", 1, 1, first=1, last=1)
+    with pytest.raises(psycopg.OperationalError):
+        list(workers.load_all([share, share, share], 2))
+
+
+def test_a_killed_worker_ends_the_rebuild_and_the_live_generation_stays(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(6):
+        house.record(usual(f"O-{number}"))
+    live = house.project()
+    monkeypatch.setattr(bulk, "SHARE", 1)
+
+    killed: list[int] = []
+
+    def kill_the_workers(stage: str, done: int) -> None:
+        if stage == "bulk" and done and not killed:
+            for child in psutil.Process().children():
+                if "projections.workers" in " ".join(child.cmdline()):
+                    child.kill()
+                    killed.append(child.pid)
+
+    with pytest.raises(workers.WorkerEnded, match="start the rebuild again"):
+        rebuild.rebuild(house.conninfo, house.schema, workers=2, report=kill_the_workers)
+    assert house.live() == live
+    assert killed
+    assert not any(psutil.pid_exists(pid) for pid in killed)
+    assert rebuild.rebuild(house.conninfo, house.schema, workers=2).milestones == house.head()
