@@ -16,6 +16,7 @@ from domain.contract import parse_event
 from domain.refusals import Refused
 from scripts.sample_company import Sample, file_name, make_sample, manifest, write_sample
 from scripts.sampling.company import SOURCES
+from scripts.sampling.draw import add_months, later
 
 Event = dict[str, Any]
 UNTIL = date(2026, 10, 31)
@@ -362,3 +363,12 @@ def test_messages_come_late_and_payments_before_their_invoices() -> None:
         > arrived.get((event["source"], event["id"]), 1 << 60)
     ]
     assert early
+
+
+def test_every_month_is_closed_within_days_of_its_end() -> None:
+    closed = {event["data"]["period"]: event["data"]["effective_on"] for event in of_type("period.closed")}
+    assert list(closed)[-1] == "2026-09"
+    assert len(closed) == 35
+    for period, day in closed.items():
+        following = add_months(date.fromisoformat(f"{period}-01"), 1)
+        assert following < date.fromisoformat(day) < later(following, 14)
