@@ -7,12 +7,16 @@ Belongs here: parsing and formatting, calendar arithmetic on day numbers. A day 
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from calendar import monthrange
+from datetime import date
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 _DAY_US: Final = 86_400_000_000
+_LAST_DAY: Final = date.max.toordinal() - _EPOCH_ORDINAL
+_CYCLE_YEARS: Final = 400  # after which the calendar repeats, to the day
+_CYCLE_DAYS: Final = 146_097
 
 _INSTANT: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt]([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.(\d{1,32}))?"
@@ -86,14 +90,27 @@ def format_day(day: int) -> str:
     return to_date(day).isoformat()
 
 
+def civil(day: int) -> tuple[int, int, int]:
+    """Day number to (year, month, day), also beyond 9999-12-31, which many write for an open end."""
+    if day <= _LAST_DAY:
+        found = to_date(day)
+        return found.year, found.month, found.day
+    found = to_date(day - _CYCLE_DAYS)
+    return found.year + _CYCLE_YEARS, found.month, found.day
+
+
+def _day_number(year: int, month: int, day: int) -> int:
+    if year <= date.max.year:
+        return from_date(date(year, month, day))
+    return from_date(date(year - _CYCLE_YEARS, month, day)) + _CYCLE_DAYS
+
+
 def add_months(day: int, months: int) -> int:
     """The same day of the month, `months` later, clamped to that month's last day."""
-    start = to_date(day)
-    month = start.year * 12 + start.month - 1 + months
-    year, month0 = divmod(month, 12)
-    first_next = date(year + (month0 == 11), (month0 + 1) % 12 + 1, 1)
-    last = (first_next - timedelta(days=1)).day
-    return from_date(date(year, month0 + 1, min(start.day, last)))
+    year, month, of_month = civil(day)
+    years, month0 = divmod(month - 1 + months, 12)
+    year += years
+    return _day_number(year, month0 + 1, min(of_month, monthrange(year, month0 + 1)[1]))
 
 
 @lru_cache(maxsize=16_384)
@@ -102,8 +119,8 @@ def whole_months(start: int, end: int) -> int | None:
 
     Whole: start plus n months, clamped, is the day after the end (accounting.md 3b).
     """
-    first, after = to_date(start), to_date(end + 1)
-    guess = (after.year - first.year) * 12 + after.month - first.month
+    (first_year, first_month, _), (after_year, after_month, _) = civil(start), civil(end + 1)
+    guess = (after_year - first_year) * 12 + after_month - first_month
     for months in (guess, guess + 1):
         if months > 0 and add_months(start, months) == end + 1:
             return months

@@ -7,7 +7,8 @@ order of facts and what became known when (projections/fold).
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Iterable
+from typing import Final, TypeAlias
 
 from domain.policies import DEFAULT_POLICIES, Policies
 from projections import accounts as a
@@ -25,7 +26,7 @@ from projections.holdings import (
 )
 from projections.parting import WHOLE, Parts
 
-__all__ = ["NO_DUE", "Book", "DealBook", "Notice", "Row", "Signal"]
+__all__ = ["NO_DUE", "Book", "DealBook", "Notice", "Row", "Signal", "check_range"]
 
 #: deal, fact position, debit, credit, currency, amount, stated, effective, span start, span end, due,
 #: sku, line, object, class. Amount in minor units moves from debit to credit. It counts from `effective`
@@ -42,6 +43,15 @@ Signal: TypeAlias = tuple[int, int, str, int, str, str, int, str, int]
 #: fact position, stored name, stored bytes, sign. A milestone that concerns the whole ledger (a rate, a
 #: period, a policy, a merged customer, ...) and is in force: what is corrected or voided is taken back by -1.
 Notice: TypeAlias = tuple[int, str, bytes, int]
+
+#: Minor units that one fact may move or speak of in all: so what it changes fits 64 bits, after a refold too.
+MOST_MOVED: Final = 2**60
+
+
+def check_range(rows: Iterable[Row], signals: Iterable[Signal]) -> None:
+    """Raises OverflowError where these amounts together are beyond what a fact may move."""
+    if sum([abs(row[5]) for row in rows]) + sum([abs(said[6]) for said in signals]) > MOST_MOVED:
+        raise OverflowError("the amounts of a milestone add up beyond what the journal holds")
 
 
 class DealBook:

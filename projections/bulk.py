@@ -17,7 +17,7 @@ from psycopg import Connection
 from domain.policies import DEFAULT_POLICIES, Policies
 from domain.stored import CODEC
 from projections import queries
-from projections.book import Book
+from projections.book import Book, check_range
 from projections.cluster import UNSETTLING
 from projections.clusters import Clusters, Edge, Forest, LogRow, by_position
 from projections.facts import BusinessKey, Fact, business_key, dated
@@ -201,6 +201,7 @@ class _Folding:
                 if len(book.signals) > signals or len(book.notices) > notices:
                     signals, notices = len(book.signals), len(book.notices)
                     beside.append((fact.position, signals, notices))
+            check_range(book.rows, book.signals)
         except Exception:  # noqa: BLE001 - the usual way meets it again, leaves the fact out and says so
             return False
         journal = self._journal

@@ -19,7 +19,7 @@ from domain.policies import DEFAULT_POLICIES, Policies
 from projections.amending import Identity, Standing, standing, targets
 from projections.book import Book, DealBook, Notice, Row, Signal
 from projections.facts import BusinessKey, Fact
-from projections.fold import PAYMENT_RULES, PAYMENTS, describe, fold, step
+from projections.fold import PAYMENT_RULES, PAYMENTS, describe, fold, taken
 from projections.parting import Parts, parts
 from projections.rules import payments
 
@@ -99,7 +99,7 @@ class Cluster:
         joins = self._joins_unsettled(fact) if self.unsettled else ()
         if self.merged or joins is None or not self._comes_last(fact):
             insort(self.facts, fact)
-            return self.refold(fact.position)
+            return self.refold(fact.position, fact.key)
         if not self.facts or self.facts[-1].key < fact.key:
             self.facts.append(fact)
         else:
@@ -107,21 +107,28 @@ class Cluster:
         book = self.book
         rows, signals, notices = len(book.rows), len(book.signals), len(book.notices)
         try:
-            deal = step(book, fact)
+            deal = taken(book, fact)
         except Exception:  # noqa: BLE001 - `fold` meets it again and logs it
             # Half a step may have been posted: fold anew; `fold` leaves out what a rule fails on.
             del book.rows[rows:], book.signals[signals:], book.notices[notices:]
-            return self.refold(fact.position)
+            return self.refold(fact.position, fact.key)
         change = self._change(
             fact.position, deal, book.rows[rows:], book.signals[signals:], book.notices[notices:]
         )
         return change._replace(places=self._place(fact, deal.id, joins)) if joins else change
 
-    def refold(self, position: int) -> Change:
-        """Fold all facts anew; the change is the difference to what has been posted."""
+    def refold(self, position: int, since: BusinessKey | None = None) -> Change:
+        """Fold all facts anew; the change is the difference to what has been posted.
+
+        since: the business key of the one fact that is new, where nothing else is. What a rule failed on
+        before it fails again; what comes after it may fold now that there is more to go by.
+        """
         before = [self.book, *self._joined]
+        if since is None or self.merged or self.unsettled:
+            self.broken = set()
+        elif self.broken:
+            self.broken = {fact.position for fact in self.facts if fact.key < since} & self.broken
         self._joined, self.merged = [], False
-        self.broken = set()  # what a rule failed on may fold now that there is more to go by
         deal_of = self.book.deal_of
         if self.unsettled:
             found = standing(self.facts, self.policies)

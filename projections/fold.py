@@ -14,7 +14,7 @@ from domain import milestones as m
 from domain.keys import name_order, payment_key
 from domain.policies import DEFAULT_POLICIES, Policies, PolicyRefused, version_of
 from domain.stored import CODEC
-from projections.book import Book, DealBook
+from projections.book import Book, DealBook, check_range
 from projections.facts import Fact
 from projections.parting import WHOLE, Parts
 from projections.rules import billing, conditions, orders, payments, performance, pipeline
@@ -220,6 +220,14 @@ def step(book: Book, fact: Fact) -> DealBook:
     return deal
 
 
+def taken(book: Book, fact: Fact) -> DealBook:
+    """`step`, and what it came to fits the journal. Raises what a rule raises; OverflowError."""
+    rows, signals = len(book.rows), len(book.signals)
+    deal = step(book, fact)
+    check_range(book.rows[rows:], book.signals[signals:])
+    return deal
+
+
 def describe(deal: DealBook, milestone: m.AnyMilestone) -> None:
     """The deal's public name, and its dimensions from this date on."""
     keys = milestone.keys
@@ -270,7 +278,7 @@ def fold(
                 describe(deal, fact.milestone)
                 continue
             try:
-                step(book, fact)
+                taken(book, fact)
             except Exception:  # noqa: BLE001 - whatever a rule raises, the other facts go on
                 _log.exception("the rules fail on milestone %d; it is left out", fact.position)
                 broken.add(fact.position)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from domain.instants import add_months, to_date
+from domain.instants import add_months, civil
 from domain.money import divide_half_away
 
 
@@ -37,8 +37,8 @@ def months(start: int, day: int) -> tuple[int, int]:
     Month n runs from the start plus n months, clamped to that month's last day, to the day before the start
     plus n + 1 months; the denominator is the number of days of the one that `day` is followed by.
     """
-    first, after = to_date(start), to_date(day + 1)
-    full = (after.year - first.year) * 12 + after.month - first.month
+    (first_year, first_month, _), (after_year, after_month, _) = civil(start), civil(day + 1)
+    full = (after_year - first_year) * 12 + after_month - first_month
     if add_months(start, full) > day + 1:
         full -= 1
     begun = add_months(start, full)

@@ -2,7 +2,7 @@
 -- billed. Must never count what is earned by time.
 
 WITH asked AS (
-    SELECT * FROM unnest(%(deal)s::bigint[], %(currency)s::text[], %(line)s::text[], %(billed)s::bigint[])
+    SELECT * FROM unnest(%(deal)s::bigint[], %(currency)s::text[], %(line)s::text[], %(billed)s::numeric[])
         AS a (deal, currency, line, billed)
 ),
 moves AS (

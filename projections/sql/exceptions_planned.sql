@@ -2,7 +2,7 @@
 -- Must never read a plan that was not known on the date.
 
 WITH asked AS (
-    SELECT * FROM unnest(%(deal)s::bigint[], %(currency)s::text[], %(line)s::text[], %(billed)s::bigint[])
+    SELECT * FROM unnest(%(deal)s::bigint[], %(currency)s::text[], %(line)s::text[], %(billed)s::numeric[])
         AS a (deal, currency, line, billed)
 ),
 planned AS (
