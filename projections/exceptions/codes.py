@@ -210,7 +210,7 @@ ALL: Final = (
         "A message could not be understood; nothing of it counts.",
         _NO_AMOUNT,
         "Mend the mapping, the reference data or the message, and replay it.",
-        "a replay understands it",
+        "a replay understands it, or it comes again, mended, under the same source and id",
     ),
     Code(
         "POLICY_UNREADABLE", "controller",

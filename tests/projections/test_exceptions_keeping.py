@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from projections.exceptions.codes import ALL, BY_CODE, OWNERS, SIGNALLED
 from projections.exceptions.listing import DERIVED
 from projections.rebuild import rebuild
 from tests.projections import events as e
+from tests.projections.events import Event
 from tests.projections.excepted import amendment, closed, codes, handled, shown, tell
 from tests.projections.served import House
 
@@ -57,9 +59,19 @@ def test_a_conflict_about_cash_without_a_deal_is_shown_under_the_payment(house: 
     assert (found.found.code, found.deal) == ("CONFLICT", f"{e.ERP}:payment:P-1")
 
 
-def quarantine(house: House, body: bytes = b"not understood") -> None:
-    accepted = house.ledger.accept(body, source="", received_at=1_770_000_000_000_000)
-    house.ledger.record([refused(accepted, [Reason("not_json", "", "no JSON")])])
+def quarantine(
+    house: House,
+    body: bytes = b"not understood",
+    *,
+    of: Event | None = None,
+    received_at: int = 1_770_000_000_000_000,
+) -> None:
+    """Quarantine some bytes; of: the milestone whose source and id they carry."""
+    accepted = house.ledger.accept(body, source="", received_at=received_at)
+    source, event_id = (of["source"], of["id"]) if of else (None, None)
+    house.ledger.record(
+        [refused(accepted, [Reason("not_json", "", "no JSON")], source=source, event_id=event_id)]
+    )
 
 
 def test_a_quarantined_message_shows_until_a_replay_settles_it(house: House) -> None:
@@ -195,6 +207,20 @@ def test_a_milestone_on_which_a_rule_fails_shows_until_the_rule_is_mended(
         assert codes(house, "2026-01-06") == {"FOLD_FAILED"}
     rebuild(house.conninfo, house.schema, workers=1)
     assert codes(house, "2026-01-06") == {"WON_NO_ORDER"}
+
+
+def test_a_quarantined_message_is_settled_by_the_mended_one_under_its_id(house: House) -> None:
+    mended = e.won("2026-02-02", LINE)
+    quarantine(house, of=mended)
+    tell(house, e.accepted("2026-02-02", LINE))
+    assert "QUARANTINED" in codes(house, "2026-02-02")
+    unmended = house.head()
+    tell(house, mended)
+    assert codes(house, "2026-02-02") == set()
+    assert "QUARANTINED" in codes(house, "2026-02-02", known=unmended)
+    # a broken redelivery of what is on record is a matter of its own
+    quarantine(house, b"broken again", of=mended, received_at=time.time_ns() // 1_000)
+    assert codes(house, "2026-02-02") == {"QUARANTINED"}
 
 
 # ---- handling
