@@ -58,10 +58,10 @@ class DealBook:
     """One deal's books."""
 
     __slots__ = (
-        "credit_memos", "day", "dimensions", "documents", "elsewhere", "ends", "entities", "entries", "fact",
-        "findings", "id", "invoices", "keys", "last", "loose", "missing", "name", "news", "opportunities",
-        "orders", "policies", "policy", "positions", "promises", "rank", "rows", "sequences", "signals",
-        "standing",
+        "by_product", "credit_memos", "day", "dimensions", "documents", "elsewhere", "ends", "entities",
+        "entries", "fact", "findings", "firm", "grouped", "id", "invoices", "keys", "last", "loose",
+        "missing", "name", "news", "opportunities", "orders", "policies", "policy", "positions", "promises",
+        "rank", "regrouped", "rows", "sequences", "signals", "standing",
     )  # fmt: skip
 
     def __init__(self, id_: int, book: Book) -> None:
@@ -74,14 +74,18 @@ class DealBook:
         self.fact = 0
         self.day = 0
         self.last: BusinessKey | None = None
+        self.firm: BusinessKey | None = None  # of the last fact that does more than add (fold.ADDING)
+        self.grouped: BusinessKey | None = None  # of the last fact that changed a dimension
+        self.regrouped = False  # whether a dimension has ever had two values
         self.name = ""
         self.rank: tuple[int, str] | None = None  # of the name among keys
         self.keys: set[str] = set()
         self.dimensions: dict[str, str] = {}
         self.entries: dict[tuple[str, int], str] = {}  # (dimension, effective) -> value
-        self.news: list[tuple[str, int, str]] = []  # entries made since the last change was told
+        self.news: list[tuple[str, int, str | None]] = []  # entries made, or gone, since the last was told
         self.opportunities: dict[tuple[str, str], Opportunity] = {}
         self.orders: dict[str, Order] = {}
+        self.by_product: dict[tuple[str, str], list[OrderLine]] = {}  # order lines by (currency, sku)
         self.loose: dict[tuple[str, str], OrderLine] = {}  # (currency, reference or sku)
         self.invoices: dict[str, Invoice] = {}
         self.credit_memos: dict[str, CreditMemo] = {}
@@ -238,6 +242,11 @@ class DealBook:
             found = self.positions[currency] = Position()
         return found
 
+    def add_line(self, order: Order, key: str, line: OrderLine) -> None:
+        """Put a new line into one of the deal's orders. A line keeps its product and its currency."""
+        order.lines[key] = line
+        self.by_product.setdefault((line.currency, line.sku), []).append(line)
+
     def order_line(self, reference: str, currency: str | None = None) -> OrderLine | None:
         """The line that `<order>/<line>` names in this deal, in that currency where there is one."""
         number, _, line = reference.rpartition("/")
@@ -252,12 +261,7 @@ class DealBook:
         if reference is not None:
             line = self.order_line(reference, currency)
         else:
-            same = [
-                line
-                for order in self.orders.values()
-                for line in order.lines.values()
-                if line.sku == sku and line.currency == currency
-            ]
+            same = self.by_product.get((currency, sku), ())
             line = same[0] if len(same) == 1 else None
         if line is not None and line.currency == currency:
             return line
@@ -364,6 +368,7 @@ class Book:
         self.notices += other.notices
         for deal in other.deals.values():
             deal.rows, deal.signals = self.rows, self.signals
+        self.deal_of |= other.deal_of
         self.deals |= other.deals
         self.payments |= other.payments
 

@@ -186,7 +186,7 @@ class _Folding:
         book = Book({}, policies=self._policies)
         names: dict[int, str] = {}
         named: list[tuple[int, tuple[int, str]]] = []
-        grouped: list[tuple[int, tuple[int, str, int, str]]] = []
+        grouped: list[tuple[int, tuple[int, str, int, str | None]]] = []
         beside: list[tuple[int, int, int]] = []  # position, signals and notices after it
         signals = notices = 0
         try:

@@ -16,11 +16,13 @@ from typing import Any, Final, NamedTuple, TypeVar
 from domain import milestones as m
 from domain.placement import leads
 from domain.policies import DEFAULT_POLICIES, Policies
+from projections import alone
 from projections.amending import Identity, Standing, standing, targets
 from projections.book import Book, DealBook, Notice, Row, Signal
-from projections.facts import BusinessKey, Fact
-from projections.fold import PAYMENT_RULES, PAYMENTS, describe, fold, taken
-from projections.parting import Parts, parts
+from projections.facts import BusinessKey, Fact, insert, merged
+from projections.fold import PAYMENTS, describe, fold, taken
+from projections.late import group_earlier, is_a_step, payments_of
+from projections.parting import Parts, Sides, parts
 from projections.rules import payments
 
 
@@ -50,8 +52,8 @@ class Cluster:
     """Deals that share payments: their facts in business order, and all that has been posted for them."""
 
     __slots__ = (
-        "_joined", "awaited", "book", "broken", "dimensions", "facts", "idle", "is_split", "keys", "merged",
-        "names", "places", "policies", "streams", "unsettled",
+        "_joined", "awaited", "book", "broken", "dimensions", "facts", "idle", "keys", "merged", "names",
+        "places", "policies", "sides", "stands", "streams", "unsettled",
     )  # fmt: skip
 
     def __init__(
@@ -63,6 +65,7 @@ class Cluster:
         self.streams = streams
         self.policies = policies
         self.facts: list[Fact] = []
+        self.stands: list[Fact] = []  # where it is unsettled: those that stand, as what they stand
         self.unsettled = False  # whether it holds a fact that makes others stand otherwise
         self.broken: set[int] = set()  # positions of facts that a rule failed on
         self.book = Book(deal_of or {}, policies=policies)
@@ -74,7 +77,7 @@ class Cluster:
         #: where it is unsettled: the deal of each joining key, and what amendments speak of
         self.keys: dict[str, int] = {}
         self.awaited: set[Identity] = set()
-        self.is_split = False
+        self.sides: Sides | None = None  # where there are splits
         self.idle: frozenset[str] = frozenset()  # keys that only facts name which don't stand
 
     @classmethod
@@ -97,25 +100,52 @@ class Cluster:
         if type(fact.milestone) in UNSETTLING:
             self.unsettled = True
         joins = self._joins_unsettled(fact) if self.unsettled else ()
-        if self.merged or joins is None or not self._comes_last(fact):
-            insort(self.facts, fact)
+        insert(self.facts, fact)
+        if self.merged or joins is None:
             return self.refold(fact.position, fact.key)
-        if not self.facts or self.facts[-1].key < fact.key:
-            self.facts.append(fact)
-        else:
-            insort(self.facts, fact)
+        if self.unsettled:
+            insert(self.stands, fact)
+        found = self._step(fact) if is_a_step(self.book, fact) else self._refold_deal(fact)
+        if found is None:
+            return self.refold(fact.position, fact.key)
+        deal, change = found
+        return change._replace(places=self._place(fact, deal, joins)) if joins else change
+
+    def _step(self, fact: Fact) -> tuple[int, Change] | None:
+        """Take in a fact that nothing later depends on: its deal, and what it adds. None: a rule fails."""
         book = self.book
         rows, signals, notices = len(book.rows), len(book.signals), len(book.notices)
+        before = book.deals.get(book.id_of(fact))
+        last = None if before is None else before.last
         try:
             deal = taken(book, fact)
         except Exception:  # noqa: BLE001 - `fold` meets it again and logs it
             # Half a step may have been posted: fold anew; `fold` leaves out what a rule fails on.
             del book.rows[rows:], book.signals[signals:], book.notices[notices:]
-            return self.refold(fact.position, fact.key)
-        change = self._change(
+            return None
+        if deal is before and last is not None and last > fact.key:
+            deal.last = last
+            group_earlier(deal, fact)
+        return deal.id, self._change(
             fact.position, deal, book.rows[rows:], book.signals[signals:], book.notices[notices:]
         )
-        return change._replace(places=self._place(fact, deal.id, joins)) if joins else change
+
+    def _refold_deal(self, fact: Fact) -> tuple[int, Change] | None:
+        """Fold the deal of a late fact anew: the deal, and what changes. None: others may change as well."""
+        if self.broken:
+            return None
+        found = alone.refold(self.book, self.stands if self.unsettled else self.facts, fact)
+        if found is None:
+            return None
+        deal = found.deal
+        deal.news = [
+            (*entry, deal.entries.get(entry))
+            for entry in {**found.dimensions, **deal.entries}
+            if found.dimensions.get(entry) != deal.entries.get(entry)
+        ]
+        return deal.id, self._change(
+            fact.position, deal, difference(*found.rows), _turned(*found.signals), _turned(*found.notices)
+        )
 
     def refold(self, position: int, since: BusinessKey | None = None) -> Change:
         """Fold all facts anew; the change is the difference to what has been posted.
@@ -134,7 +164,8 @@ class Cluster:
             found = standing(self.facts, self.policies)
             parted = parts(found, self.facts)
             self.keys, self.idle, self.awaited = parted.keys, parted.idle, targets(self.facts)
-            self.is_split = any(isinstance(fact.milestone, m.DealSplit) for fact in self.facts)
+            self.sides = parted.sides
+            self.stands = found.facts
             self.book = fold(found.facts, deal_of, self.broken, parted, self.policies)
             _note_amendments(self.book, found)
             places = _places(self.facts, parted, deal_of)
@@ -162,33 +193,32 @@ class Cluster:
         self.places |= other.places
         self.book.deal_of = deal_of
 
-    def absorb(self, other: Cluster, deal_of: dict[int, int]) -> None:
+    def absorb(self, other: Cluster) -> None:
         """Take over a cluster that `is_apart`: what each has come to stands side by side."""
         self.streams += other.streams
-        if len(other.facts) < len(self.facts) // 8:
-            for fact in other.facts:
-                insort(self.facts, fact)
-        else:
-            self.facts = sorted(self.facts + other.facts)
+        self.facts = merged(self.facts, other.facts)
         if self.unsettled:
+            self.stands = merged(self.stands, other.facts)
+            if self.sides is not None:
+                self.sides.learn(other.facts)
             for fact in other.facts:
                 self.keys.update(dict.fromkeys(leads(fact.milestone).joining, other.book.id_of(fact)))
         self.broken |= other.broken
         self.names |= other.names
         self.dimensions |= other.dimensions
         self.book.absorb(other.book)
-        self.book.deal_of = deal_of
 
     def is_apart(self, other: Cluster) -> bool:
         """Whether another cluster, which turns out to share a payment, has had nothing to do with this one.
 
         It may not be unsettled itself; where this one is, none of its amendments or keys may reach there.
         """
-        if self.merged or other.merged or other.unsettled or self.is_split:
+        if self.merged or other.merged or other.unsettled:
             return False
         return not self.unsettled or not any(
             (fact.milestone.source, fact.milestone.id) in self.awaited
             or any(key in self.keys for key in fact.milestone.keys)
+            or (self.sides is not None and any(map(self.sides.heard_of, fact.milestone.keys)))
             for fact in other.facts
         )
 
@@ -198,17 +228,26 @@ class Cluster:
         It must not be the target of an amendment, and all its keys that are known must be of one deal.
         """
         milestone = fact.milestone
-        if type(milestone) in UNSETTLING or isinstance(milestone, m.DealsLinked) or self.is_split:
+        if type(milestone) in UNSETTLING or isinstance(milestone, m.DealsLinked):
             return None
         if (milestone.source, milestone.id) in self.awaited:
             return None
+        if isinstance(milestone, PAYMENTS) and len(payments_of(self.book, milestone)) > 1:
+            return None  # with one payment, what amendments of its facts are found to be is shown in one deal
         keys = leads(milestone).joining
         if not keys:
             return () if isinstance(milestone, PAYMENTS) else None
         deals = {self.keys[key] for key in keys if key in self.keys}
         if len(deals) != 1 or not self.idle.isdisjoint(keys):
             return None
-        self.book.parted[fact.position] = deals.pop()
+        deal = deals.pop()
+        if self.sides is not None:
+            usual = self.book.deal_of.get(fact.stream, fact.stream)
+            if deal != usual and not {deal, usual} <= set(self.places.values()):
+                return None  # the facts of a deal that was simply its streams are to be placed
+            if not self.sides.keep(fact, keys, self.keys):
+                return None
+        self.book.parted[fact.position] = deal
         return keys
 
     def _place(self, fact: Fact, deal: int, keys: tuple[str, ...]) -> list[tuple[int | str, int]]:
@@ -221,25 +260,6 @@ class Cluster:
         placed: list[tuple[int | str, int]] = [(fact.position, deal), *((key, deal) for key in new)]
         self.places.update(placed)
         return placed
-
-    def _comes_last(self, fact: Fact) -> bool:
-        milestone = fact.milestone
-        if type(milestone) not in PAYMENT_RULES:
-            if payments.names_only_a_payment(milestone):
-                return False
-            last = self.book.deal(fact).last
-            return last is None or last <= fact.key
-        assert isinstance(milestone, PAYMENTS), "only payments have a payment rule"
-        if payments.carries_a_deal(milestone) and not _not_after(self.book.deal(fact).last, fact.key):
-            return False
-        for key in payments.keys_of(milestone):
-            payment = self.book.payments.get(key)
-            if payment is not None and not (
-                _not_after(payment.last, fact.key)
-                and all(_not_after(application.deal.last, fact.key) for application in payment.applications)
-            ):
-                return False
-        return True
 
     def _change(
         self,
@@ -256,7 +276,10 @@ class Cluster:
             names.append((deal.id, deal.name))
         if deal.news:
             for name, effective, value in deal.news:
-                self.dimensions[deal.id, name, effective] = value
+                if value is None:
+                    del self.dimensions[deal.id, name, effective]
+                else:
+                    self.dimensions[deal.id, name, effective] = value
             dimensions += [(deal.id, *entry) for entry in deal.news]
             deal.news.clear()
         return Change(position, rows, names, dimensions, signals, notices)
@@ -328,10 +351,6 @@ def _places(facts: Iterable[Fact], found: Parts, deal_of: dict[int, int]) -> dic
         return {}
     places: dict[int | str, int] = {p: id_ for p, id_ in found.facts.items() if id_ in elsewhere}
     return places | {key: id_ for key, id_ in found.keys.items() if id_ in elsewhere}
-
-
-def _not_after(last: BusinessKey | None, key: BusinessKey) -> bool:
-    return last is None or last <= key
 
 
 def difference(before: list[Row], after: list[Row]) -> list[Row]:

@@ -106,9 +106,11 @@ class Clusters:
 
     def prepare(self, streams: Iterable[int], after: int) -> None:
         """Have the clusters of these streams at hand, as they stand after a position."""
+        wanted_roots = set(map(self._together.root, streams))
         if self._held > self.MAX_FACTS:
-            self.clear()
-        missing = {root for root in map(self._together.root, streams) if root not in self._clusters}
+            for root in self._clusters.keys() - wanted_roots:
+                self._forget(root)
+        missing = wanted_roots - self._clusters.keys()
         wanted = [stream for root in missing for stream in self._together.members(root)]
         found: dict[int, list[Fact]] = {root: [] for root in missing}
         if after and wanted:
@@ -150,20 +152,19 @@ class Clusters:
         kept = self._clusters.get(low)
         if kept is None:
             kept = self.hold(low, [low], [])
-        members = self._together.members(low)
-        deal_of = {stream: self._deals.root(stream) for stream in members}
-        gone = self._clusters.pop(high, None) if high != low else None
-        if gone is None:
-            if high != low or edge.one_deal:
-                kept.join(Cluster([], {}, self._policies), deal_of)
+        if high == low and not edge.one_deal:
             return
+        # nothing may be held of the other: then this milestone is its first
+        nothing = Cluster([], {high: self._deals.root(high)}, self._policies)
+        gone = self._clusters.pop(high, nothing) if high != low else nothing
         if gone.unsettled or (not kept.unsettled and len(gone.facts) > len(kept.facts)):
             kept, gone = gone, kept
             self._clusters[low] = kept
         if not edge.one_deal and kept.is_apart(gone):
-            kept.absorb(gone, deal_of)
+            kept.absorb(gone)
         else:
-            kept.join(gone, deal_of)
+            members = self._together.members(low)
+            kept.join(gone, {stream: self._deals.root(stream) for stream in members})
 
 
 def by_position(edges: Iterable[Edge]) -> dict[int, list[Edge]]:

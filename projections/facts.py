@@ -6,6 +6,7 @@ source, id. It does not depend on arrival.
 
 from __future__ import annotations
 
+from bisect import insort
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, TypeVar
 
@@ -151,3 +152,20 @@ class Fact(NamedTuple):
     position: int
     stream: int
     milestone: m.AnyMilestone
+
+
+def insert(facts: list[Fact], fact: Fact) -> None:
+    """Put a fact in its place among facts in business order."""
+    if not facts or facts[-1].key < fact.key:
+        facts.append(fact)
+    else:
+        insort(facts, fact)
+
+
+def merged(facts: list[Fact], others: list[Fact]) -> list[Fact]:
+    """Two lists in business order as one; the first is used up."""
+    if len(others) >= len(facts) // 8:
+        return sorted(facts + others)
+    for fact in others:
+        insort(facts, fact)
+    return facts

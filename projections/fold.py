@@ -133,6 +133,9 @@ PAYMENTS: Final = (
     m.PaymentRefunded,
 )
 
+#: Milestones that only add to what a deal holds: among themselves, most come to the same in any order.
+ADDING: Final = frozenset({m.UsageRated, m.InvoicePosted, m.PaymentApplied})
+
 #: Milestones that concern the whole ledger: kept as notices, read by whoever they concern.
 _WHOLE_LEDGER: Final = frozenset(
     {
@@ -178,7 +181,10 @@ def _can_be_read(policy: m.PolicyActivated) -> bool:
 
 
 def step(book: Book, fact: Fact) -> DealBook:
-    """Fold one fact that comes last in business order for all that it touches: the deal it belongs to."""
+    """Fold one fact that comes last in business order for all that it touches: the deal it belongs to.
+
+    One that does not may be folded where projections/late says so.
+    """
     milestone = fact.milestone
     kind = type(milestone)
     payment_rule = PAYMENT_RULES.get(kind)
@@ -186,6 +192,8 @@ def step(book: Book, fact: Fact) -> DealBook:
         beside = milestone.subject.startswith("payment/") and payments.names_only_a_payment(milestone)
         deal = payments.deal_beside(book, fact) if beside else book.deal(fact)
         deal.fact, deal.day, deal.last = fact.position, milestone.effective, fact.key
+        if kind not in ADDING:
+            deal.firm = fact.key
         if not book.policies.is_one:
             deal.policy = book.policies.at(milestone.effective)
         describe(deal, milestone)
@@ -201,22 +209,34 @@ def step(book: Book, fact: Fact) -> DealBook:
         elif kind in _WHOLE_LEDGER:
             _take_notice(book, deal, fact)
         return deal
+    return _step_payment(book, fact, payment_rule)
+
+
+def _step_payment(book: Book, fact: Fact, rule: PaymentRule) -> DealBook:
+    milestone = fact.milestone
     assert isinstance(milestone, PAYMENTS), "only payments have a payment rule"
     deal = payments.deal_of(book, fact, milestone)
     deal.fact, deal.day, deal.last = fact.position, milestone.effective, fact.key
+    if type(milestone) not in ADDING:
+        deal.firm = fact.key
     if not book.policies.is_one:
         deal.policy = book.policies.at(milestone.effective)
     describe(deal, milestone)
     if not deal.policy.entitled(milestone):
         deal.find("SOR_VIOLATION")
         if deal.id < 0:  # it has a share in what the payment's own deal is called and grouped by
-            payments.payment_of(book, deal, milestone).last = fact.key
+            payment = payments.payment_of(book, deal, milestone)
+            payment.last, payment.since = fact.key, None
+            payment.deals.add(deal.id)
         return deal
-    payment_rule(book, deal, milestone)
+    rule(book, deal, milestone)
     payment = book.payments[payment_key(milestone.source, milestone.payment)]
-    payment.last = fact.key
-    for application in payment.applications:
-        application.deal.last = max(application.deal.last or fact.key, fact.key)
+    if payment.last is None or payment.last < fact.key:
+        payment.last = fact.key
+    payment.deals.add(deal.id)
+    if isinstance(milestone, m.PaymentReversed):  # all others touch no other deal
+        for application in payment.applications:
+            application.deal.last = application.deal.firm = fact.key
     return deal
 
 
@@ -251,8 +271,10 @@ def describe(deal: DealBook, milestone: m.AnyMilestone) -> None:
     if dimensions != deal.dimensions:
         for name, value in dimensions.items():
             if deal.dimensions.get(name) != value:
+                deal.regrouped |= name in deal.dimensions
                 deal.dimensions[name] = value
                 deal.entries[name, milestone.effective] = value
+                deal.grouped = deal.last
                 deal.news.append((name, milestone.effective, value))
 
 
@@ -274,6 +296,7 @@ def fold(
             if fact.position in broken:
                 deal = book.deal(fact)
                 deal.fact, deal.day, deal.last = fact.position, fact.milestone.effective, fact.key
+                deal.firm = fact.key
                 deal.find("FOLD_FAILED")
                 describe(deal, fact.milestone)
                 continue

@@ -18,6 +18,10 @@ from domain.policies import DEFAULT_POLICIES, Policies
 from projections import queries
 
 CODE_VERSION: Final = "0.1.0"
+#: Modules that decide what is posted, beside the rules.
+_RULES: Final = (
+    "alone", "amending", "book", "cluster", "facts", "fold", "holdings", "late", "parting",
+)  # fmt: skip
 _LOCK_SPACE: Final = 0x43_61_69
 
 
@@ -53,7 +57,7 @@ def rules_digest() -> str:
     digest = sha256()
     files = [
         *sorted((folder / "rules").glob("*.py")),
-        *(folder / f"{f}.py" for f in ("amending", "book", "cluster", "facts", "fold", "parting")),
+        *(folder / f"{f}.py" for f in _RULES),
     ]
     for path in [*files, Path(domain.policies.__file__), folder / "accounts.py"]:
         digest.update(path.read_bytes())

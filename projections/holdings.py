@@ -46,10 +46,10 @@ class OrderLine:
     """One line of an order, or a loose line: something billed or used that no order names."""
 
     __slots__ = (
-        "active", "beside", "billed", "cancelled", "coming", "currency", "dormant", "fixed", "fulfilled",
-        "fulfilled_net", "fulfilled_units", "kind", "known", "label", "live", "net", "performance_cancelled",
-        "plan", "quantity", "recognition", "reported", "return_credited", "returned", "run_rate", "segments",
-        "service_end", "service_start", "sku", "stopped", "unbilled", "waiting",
+        "active", "became", "beside", "billed", "cancelled", "coming", "currency", "dormant", "fixed",
+        "fulfilled", "fulfilled_net", "fulfilled_units", "kind", "known", "label", "live", "net",
+        "performance_cancelled", "plan", "quantity", "recognition", "reported", "return_credited", "returned",
+        "run_rate", "segments", "service_end", "service_start", "sku", "stopped", "unbilled", "waiting",
     )  # fmt: skip
 
     def __init__(self, label: str, sku: str, currency: str, kind: str, recognition: str, known: bool) -> None:
@@ -61,6 +61,7 @@ class OrderLine:
             recognition,
         )
         self.known = known  # whether an order has named it
+        self.became: OrderLine | None = None  # the order's line that a loose line was taken over by
         self.net = 0  # ordered value
         self.quantity: int | None = None
         self.service_start: int | None = None
@@ -172,7 +173,8 @@ class Invoice:
         self.open = 0
         self.posted = False
         self.voided = False
-        #: line, net, tax; sku and label as posted; last service day that it states
+        #: line (a loose one may have become an order's), net, tax; sku and label as posted; last service day
+        #: that it states
         self.lines: list[tuple[OrderLine, int, int, str, str, int | None]] = []
         self.claim: int | None = 0  # disputed; None is all of it
         self.disputed = 0  # as posted: never more than is open
@@ -202,7 +204,10 @@ class Application:
 class Payment:
     """A payment across all deals that it touches. unapplied, applied: minor units by currency."""
 
-    __slots__ = ("applications", "applied", "currency", "home", "key", "last", "own", "received", "unapplied")
+    __slots__ = (
+        "applications", "applied", "currency", "deals", "home", "key", "last", "own", "received", "since",
+        "unapplied",
+    )  # fmt: skip
 
     def __init__(self, key: str, currency: str) -> None:
         self.key, self.currency = key, currency
@@ -211,8 +216,11 @@ class Payment:
         self.received: int | None = None
         self.unapplied: dict[str, int] = {}
         self.applied: dict[str, int] = {}
-        self.applications: list[Application] = []
+        self.applications: list[Application] = []  # in business order
         self.last: BusinessKey | None = None
+        #: of its receipt, where that came first and nothing but applications came after it
+        self.since: BusinessKey | None = None
+        self.deals: set[int] = set()  # whose facts spoke of it; 0: one that names only the payment
 
 
 class Position:

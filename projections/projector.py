@@ -22,6 +22,8 @@ from projections.journal import Journal
 _log: Final = logging.getLogger(__name__)
 
 BATCH: Final = 5_000
+#: For how long a batch takes in milestones before what it has so far is committed.
+BATCH_SECONDS: Final = 1.0
 POLL_SECONDS: Final = 0.5
 #: How long a notification is let to gather company before the next batch.
 GATHER_SECONDS: Final = 0.04
@@ -73,7 +75,7 @@ class Projector:
         return read_streams(self._connection, streams, upto)
 
     def project(self, connection: Connection[Any], limit: int = BATCH) -> int:
-        """Take in up to `limit` milestones; the number taken in. 0: nothing new."""
+        """Take in up to `limit` milestones, fewer where they take long. The number; 0: nothing new."""
         self._connection = connection
         try:
             with connection.transaction():
@@ -81,7 +83,7 @@ class Projector:
                 rows = read_log(connection, generation.position, limit)
                 if not rows:
                     return 0
-                self._take_in(connection, generation, rows)
+                taken = self._take_in(connection, generation, rows)
                 moments.reach("before_projection_commit")
             moments.reach("after_projection_commit")
         except BaseException:
@@ -91,7 +93,7 @@ class Projector:
             raise
         finally:
             self._connection = None
-        return len(rows)
+        return taken
 
     def _lock(self, connection: Connection[Any]) -> generations.Generation:
         id_ = self.generation
@@ -114,7 +116,7 @@ class Projector:
 
     def _take_in(
         self, connection: Connection[Any], generation: generations.Generation, rows: list[LogRow]
-    ) -> None:
+    ) -> int:
         if self._at is None or self._at[0] != generation.id or self._edges_upto > generation.position:
             self._clusters = Clusters(self._read_streams, generation.policies)
             self._edges_upto = 0
@@ -128,13 +130,19 @@ class Projector:
         touched.update(s for found in edges.values() for edge in found for s in (edge.child, edge.parent))
         self._clusters.prepare(touched, generation.position)
         journal = Journal()
+        began, taken = time.monotonic(), 0
         for row in rows:
             journal.add(self._clusters.take(decode(row, generation.policies), edges.get(row[0], ())))
+            taken += 1
+            if time.monotonic() - began > BATCH_SECONDS:
+                break  # facts of heavy deals: others are not to wait until all of them are through
+        last = rows[taken - 1][0]
         journal.write(connection.cursor(), generation.id)
         generations.advance(connection, generation.id, last)
         if self.generation is None:
             connection.execute("SELECT pg_notify(%s, %s)", (projected_channel(self.schema), str(last)))
         self._at, self._edges_upto = (generation.id, last), last
+        return taken
 
     def catch_up(self, connection: Connection[Any]) -> int:
         """Take in everything that is there; the number of milestones."""

@@ -66,7 +66,7 @@ def voided(deal: DealBook, fact: m.InvoiceVoided) -> None:
     for line, net, tax, sku, label, _ in invoice.lines:
         deal.receive(invoice, a.UNBILLED, a.RECEIVABLE, -net, sku, label)
         deal.receive(invoice, a.SOURCE_TAX, a.RECEIVABLE, -tax, sku, label)
-        bill(deal, line, -net)
+        bill(deal, line.became or line, -net)
     deal.settle_dispute(invoice)
     deal.stand("EXPIRED_STILL_BILLING", invoice.number)
 

@@ -148,7 +148,8 @@ def bills_ended(deal: DealBook, invoice: Invoice) -> None:
 
     A line that states a service period up to the order's end is billed in arrears, and right.
     """
-    for line, _, _, _, _, to in invoice.lines:
+    for billed, _, _, _, _, to in invoice.lines:
+        line = billed.became or billed
         if not line.known or line.kind != "recurring":
             continue
         number = line.label.rpartition("/")[0]

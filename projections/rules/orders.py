@@ -40,9 +40,10 @@ def _line(deal: DealBook, order: Order, number: str, said: m.Line, currency: str
     line = order.lines.get(key)
     if line is not None:
         return line, False
-    line = order.lines[key] = OrderLine(
+    line = OrderLine(
         f"{number}/{said.line}", said.sku, currency, said.kind or "", recognition_of(said), known=True
     )
+    deal.add_line(order, key, line)
     line.service_start, line.service_end = said.service_start, said.service_end
     return line, True
 

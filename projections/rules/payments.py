@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import insort
+from operator import attrgetter
+
 from domain import milestones as m
 from domain.keys import joins, kind_of, payment_key
 from domain.money import AmountRefused, parse_minor
@@ -60,7 +63,8 @@ def deal_beside(book: Book, fact: Fact) -> DealBook:
         payment = Payment(min(keys), "")
     for key in keys:
         book.payments.setdefault(key, payment)
-    payment.last = fact.key
+    payment.last, payment.since = fact.key, None
+    payment.deals.add(0)
     invoice = getattr(fact.milestone, "invoice", None)
     for application in payment.applications:
         if application.invoice.number == invoice:
@@ -106,6 +110,8 @@ def _merge(book: Book, deal: DealBook, kept: Payment, other: Payment) -> None:
     kept.own = kept.own or other.own
     kept.received = other.received if kept.received is None else kept.received
     kept.currency = kept.currency or other.currency
+    kept.since = None
+    kept.deals |= other.deals
     for held, more in ((kept.unapplied, other.unapplied), (kept.applied, other.applied)):
         for currency, amount in more.items():
             held[currency] = held.get(currency, 0) + amount
@@ -117,6 +123,7 @@ def _merge(book: Book, deal: DealBook, kept: Payment, other: Payment) -> None:
 def received(book: Book, deal: DealBook, fact: m.PaymentReceived) -> None:
     """source.bank -> unapplied, under the receipt's deal, else under the payment's own key."""
     payment = payment_of(book, deal, fact)
+    payment.since = deal.last if payment.last is None else None
     if payment.received is not None:
         deal.find("DUPLICATE_BUSINESS_KEY", f"payment/{fact.payment}")
         return
@@ -170,13 +177,18 @@ def _apply(payment: Payment, deal: DealBook, invoice: Invoice) -> Application:
     """An application that holds nothing yet, made by today's fact."""
     assert deal.last is not None, "a fact is being folded"
     application = Application(deal, invoice, deal.last)
-    payment.applications.append(application)
+    held = payment.applications
+    if held and deal.last < held[-1].since:
+        insort(held, application, key=attrgetter("since"))
+    else:
+        held.append(application)
     return application
 
 
 def unapplied(book: Book, deal: DealBook, fact: m.PaymentUnapplied) -> None:
     """The inverse of (a part of) an application."""
     payment = payment_of(book, deal, fact)
+    payment.since = None
     invoice = deal.invoice(fact.invoice, fact.currency)
     if invoice.currency != fact.currency or (payment.currency and payment.currency != fact.currency):
         deal.find("CURRENCY_MISMATCH", fact.invoice)
@@ -238,6 +250,7 @@ def reversed_(book: Book, deal: DealBook, fact: m.PaymentReversed) -> None:
     """All of it: its applications, discount and withheld too, then the receipt. A part: unapplied cash
     first, then the latest applications."""
     payment = payment_of(book, deal, fact)
+    payment.since = None
     amount = _amount(payment, deal, fact)
     if fact.amount is None or amount == payment.received:
         for application in reversed(payment.applications):
@@ -256,6 +269,7 @@ def reversed_(book: Book, deal: DealBook, fact: m.PaymentReversed) -> None:
 def refunded(book: Book, deal: DealBook, fact: m.PaymentRefunded) -> None:
     """unapplied -> source.bank."""
     payment = payment_of(book, deal, fact)
+    payment.since = None
     amount = _amount(payment, deal, fact)
     if amount is not None:
         _bank(payment, deal, payment.currency, -amount)

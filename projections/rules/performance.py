@@ -130,8 +130,7 @@ def catch_up(deal: DealBook, line: OrderLine) -> None:
         line.beside += loose.beside
         if line.recognition == "on_invoice" and loose.billed:
             recognise(deal, line, loose.billed)
-        for invoice in deal.invoices.values():
-            invoice.lines = [(line if x[0] is loose else x[0], *x[1:]) for x in invoice.lines]
+        loose.became = line
         for said, sign, recognition in loose.waiting:
             line.active |= recognition == "on_activation"
             _perform_said(deal, line, said, sign, recognition)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from itertools import product
 from typing import Final, TypeAlias
 
 from domain.instants import format_day
@@ -12,6 +13,9 @@ from projections.holdings import WORTHLESS, OrderLine, Position
 
 #: How a deal stands where an opportunity has an amount and no lines.
 NO_SKU: Final = ""
+
+#: Reasons of what was ordered ahead of the CRM.
+_AHEAD: Final = tuple(sorted((a.VARIANCE_AMENDMENT, a.VARIANCE_RENEWAL)))
 
 #: First and last service day, where they are stated.
 Span: TypeAlias = tuple[int | None, int | None]
@@ -98,10 +102,10 @@ def take_back(deal: DealBook, currency: str, position: Position, by_sku: dict[st
     """A win takes back what was ordered ahead of it by amendment or renewal, up to its amount."""
     for sku, amount in by_sku.items():
         budget = amount
-        for (held, reason), value in sorted(position.variance.items()):
-            if reason not in (a.VARIANCE_AMENDMENT, a.VARIANCE_RENEWAL) or value >= 0 or budget <= 0:
-                continue
-            if sku not in (NO_SKU, held):
+        products = sorted({held for held, _ in position.variance}) if sku == NO_SKU else [sku]
+        for held, reason in product(products, _AHEAD):
+            value = position.variance.get((held, reason), 0)
+            if value >= 0 or budget <= 0:
                 continue
             taken = min(-value, budget)
             budget -= taken

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from projections import generations
+from projections import projector as projector_module
 from projections.projector import Projector
 from tests.projections import events as e
 from tests.projections.events import Event
@@ -74,6 +75,21 @@ def test_a_batch_that_fails_is_taken_in_again_as_if_it_had_not(
         except psycopg.OperationalError:
             continue
     assert len(failed) > 3
+    assert house.journal(made) == expected
+
+
+def test_milestones_that_take_long_are_committed_a_few_at_a_time(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.record(linked_and_crossed())
+    expected, made = house.journal(house.built()), house.another()
+    monkeypatch.setattr(projector_module, "BATCH_SECONDS", 0.0)
+    projector = Projector(house.schema, made)
+    for position in range(1, house.head() + 1):
+        assert projector.project(house.connection) == 1
+        row = house.connection.execute("SELECT position FROM generation WHERE id = %s", (made,)).fetchone()
+        assert row == (position,)
+    assert projector.project(house.connection) == 0
     assert house.journal(made) == expected
 
 
