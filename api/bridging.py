@@ -5,8 +5,6 @@ Does not belong here: figures and reasons (projections/bridge, projections/reaso
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 from datetime import date
 from typing import Any, Final, NamedTuple
@@ -14,22 +12,31 @@ from urllib.parse import quote, urlencode
 
 from psycopg import Connection
 
-from api import cursors, reading
+from api import cursors, reading, sheets
 from api.parameters import (
+    CURRENCY,
     DEFAULT_LIMIT,
     DEFAULT_TIMEOUT,
+    FORMAT,
     KNOWN,
     MAX_LIMIT,
+    OF_ROW,
+    POLICIES,
     WAITING,
     Known,
     Parameter,
     ParameterRefused,
     Values,
+    conversion,
+    currency_filter,
+    policies_of,
 )
-from api.reporting import one_moment
+from api.reporting import one_moment, read_under, under
 from projections import bridge, bridge_explained
 from projections.bridge import REASONS, STEPS, Query
 from projections.dimensions import GROUPS
+from projections.generations import Generation
+from projections.questions import Conversion
 
 _TEXT: Final[dict[str, Any]] = {"type": "string"}
 BRIDGE: Final[dict[str, Parameter]] = {
@@ -50,17 +57,18 @@ BRIDGE: Final[dict[str, Parameter]] = {
         for name in GROUPS
         if name != "currency"
     },
-    "currency": Parameter("Only amounts in this currency.", _TEXT),
+    **CURRENCY,
+    **POLICIES,
     "limit": Parameter(
         f"Groups a page, each with all its rows; default {DEFAULT_LIMIT}.",
         {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
     ),
     "cursor": Parameter("`next` of the page before; every other parameter stays the same.", _TEXT),
     **WAITING,
-    "format": Parameter("`json` or `csv`; default: as `Accept` says.", {"enum": ["json", "csv"]}),
+    "format": FORMAT,
 }
 #: Of the bridge, what the explanation of a row takes as well.
-_NOT_EXPLAINED: Final = {"by", "format"}
+_NOT_EXPLAINED: Final = {"by", "format", "policy"}
 EXPLAIN: Final[dict[str, Parameter]] = {
     "step": Parameter("The row's step.", {"enum": list(STEPS)}),
     "reason": Parameter(
@@ -68,6 +76,7 @@ EXPLAIN: Final[dict[str, Parameter]] = {
     ),
     "generation": Parameter("The generation that the row was given from.", {"type": "integer", "minimum": 0}),
     **{name: parameter for name, parameter in BRIDGE.items() if name not in _NOT_EXPLAINED},
+    **OF_ROW,
 }
 
 
@@ -87,11 +96,14 @@ class Asked(NamedTuple):
     reason: str = ""
     generation: int | None = None
     basis: str = "restated"
+    convert: Conversion | None = None
+    policies: tuple[str, ...] = ()
 
     def identity(self) -> list[object]:
         """What must be the same from one page to the next."""
         filters = sorted(self.filters.items())
-        return ["bridge", *self[:3], filters, self.limit, self.step, self.reason, self.basis]
+        told = [self.limit, self.step, self.reason, self.basis, self.convert, self.policies]
+        return ["bridge", *self[:3], filters, *told]
 
 
 def asked(sent: Iterable[tuple[str, str]], today: date, *, explain: bool = False) -> Asked:
@@ -99,7 +111,7 @@ def asked(sent: Iterable[tuple[str, str]], today: date, *, explain: bool = False
     values = Values(sent, EXPLAIN if explain else BRIDGE)
     if explain and not ("step" in values and "reason" in values):
         raise ParameterRefused("give the step and reason of a row", STEPS)
-    filters = {name: values.text(name) for name in GROUPS}
+    filters = {name: values.text(name) for name in GROUPS} | {"currency": currency_filter(values)}
     return Asked(
         values.day("at") or today,
         values.known(),
@@ -114,6 +126,8 @@ def asked(sent: Iterable[tuple[str, str]], today: date, *, explain: bool = False
         values.text("reason") or "",
         values.whole("generation"),
         values.one_of("basis", ("restated", "as_reported")) or "restated",
+        conversion(values),
+        policies_of(values),
     )
 
 
@@ -124,19 +138,22 @@ def _pinned(connection: Connection[Any], wanted: Asked) -> Query:
         known, offset = reading.known_position(connection, wanted.known, generation), 0
     else:
         cursor = cursors.read(wanted.cursor, wanted.identity())
-        generation = reading.generation(connection, cursor.generation)
+        generation = reading.generation_of(connection, cursor)
         known, offset = cursor.known, cursor.offset
-    return Query(wanted.at, known, generation, wanted.by, wanted.filters, wanted.limit, offset, wanted.basis)
+    return Query(
+        wanted.at, known, generation, wanted.by, wanted.filters, wanted.limit, offset, wanted.basis,
+        wanted.convert,
+    )  # fmt: skip
 
 
-def _head(connection: Connection[Any], query: Query) -> dict[str, Any]:
+def _head(connection: Connection[Any], query: Query, read: list[Generation]) -> dict[str, Any]:
     return {
         "view": "bridge",
         "at": query.at.isoformat(),
         "known": {"position": query.known, "time": reading.recorded_at(connection, query.known)},
         "basis": query.basis,
-        "generation": query.generation.id,
-        "policies": query.generation.policies.stamps,
+        "generation": read[0].id,
+        "policies": list(dict.fromkeys(stamp for one in read for stamp in one.policies.stamps)),
     }
 
 
@@ -154,26 +171,44 @@ def answer(connection: Connection[Any], wanted: Asked) -> dict[str, Any]:
     """
     with one_moment(connection):
         query = _pinned(connection, wanted)
-        found = bridge.run(connection, query)
-        return {
-            **_head(connection, query),
-            "rows": [{**row, "explain": _explain(query, row)} for row in found.rows],
-            "figures": found.figures,
-            "totals": found.totals,
-            "next": _next(query, wanted, more=found.more),
-        }
+        read = under(connection, wanted.policies, query.generation, query.known)
+        lists: dict[str, list[dict[str, Any]]] = {"rows": [], "figures": [], "totals": [], "unrated": []}
+        # One policy after the other; skip, room: groups before the page, and left on it.
+        skip, room, size = query.offset, query.limit, 0
+        for number, generation in enumerate(read):
+            found = bridge.run(connection, query._replace(generation=generation, offset=skip, limit=room))
+            label = {"policy": wanted.policies[number]} if wanted.policies else {}
+            asked_ = query._replace(generation=generation)
+            lists["rows"] += [{**label, **row, "explain": _explain(asked_, row, label)} for row in found.rows]
+            for name in ("figures", "totals", "unrated"):
+                lists[name] += [{**label, **one} for one in getattr(found, name)]
+            room -= min(room, max(0, found.size - skip))
+            skip = max(0, skip - found.size)
+            size += found.size
+        if query.convert is None:
+            del lists["unrated"]
+        more = size > query.offset + query.limit
+        return {**_head(connection, query, read), **lists, "next": _next(query, wanted, more=more)}
 
 
-def _explain(query: Query, row: dict[str, str | None]) -> str:
+def _explain(query: Query, row: dict[str, str | None], label: dict[str, str]) -> str:
     """Where the items and postings of a row are, pinned to what it was given from."""
     question = {
         "at": query.at.isoformat(),
         "known_position": str(query.known),
         "generation": str(query.generation.id),
         **({} if query.basis == "restated" else {"basis": query.basis}),
+        **label,
         **query.filters,
         **{name: row[name] or "" for name in (*query.by, "currency", "step", "reason")},
     }
+    if query.convert is not None:
+        day = "" if query.convert.on is None else f":{query.convert.on}"
+        question |= {
+            "currency": query.convert.into,
+            "rate": f"{query.convert.rate}{day}",
+            "shown": row["currency"] or "",
+        }
     return f"/v1/reports/bridge/explain?{urlencode(question)}"
 
 
@@ -184,9 +219,11 @@ def explained(connection: Connection[Any], wanted: Asked) -> dict[str, Any]:
     """
     with one_moment(connection):
         query = _pinned(connection, wanted)
+        generation = read_under(connection, wanted.policies, query.generation, query.known)
+        query = query._replace(generation=generation)
         found = bridge_explained.explain(connection, query, wanted.step, wanted.reason)
         return {
-            **_head(connection, query),
+            **_head(connection, query, [generation]),
             "filters": wanted.filters,
             "step": wanted.step,
             "reason": wanted.reason,
@@ -217,9 +254,6 @@ def _linked(posting: dict[str, Any]) -> dict[str, Any]:
 def as_csv(wanted: Asked, told: dict[str, Any]) -> str:
     """The rows of a page as CSV (RFC 4180)."""
     groups = [name for name in wanted.by if name != "currency"]
-    names = [*groups, "currency", "step", "reason", "amount", "explain"]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\r\n")
-    writer.writeheader()
-    writer.writerows(told["rows"])
-    return text.getvalue()
+    policy = ["policy"] if wanted.policies else []
+    names = [*policy, *groups, "currency", "step", "reason", "amount", "explain"]
+    return sheets.as_csv(names, told["rows"])

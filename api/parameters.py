@@ -62,6 +62,11 @@ PAGING: Final = {
     ),
     "cursor": Parameter("`next` of the page before; every other parameter stays the same.", _TEXT),
 }
+FORMAT: Final = Parameter(
+    "`json` or `csv`; default: as `Accept` says. In CSV a text that a spreadsheet takes for a formula has"
+    " an apostrophe before it.",
+    {"enum": ["json", "csv"]},
+)
 _SPAN: Final = {
     "at": Parameter("The day of balances; turnovers count since the beginning. Default: today (UTC).", _DAY),
     "from": Parameter("First day of turnovers.", _DAY),
@@ -72,7 +77,7 @@ _DIMENSIONS: Final = {
     for name in FILTERS
     if name != "currency"
 }
-_CURRENCY: Final = {
+CURRENCY: Final = {
     "currency": Parameter("Only amounts in this currency. With `rate`: convert everything to it.", _TEXT),
     "rate": Parameter(
         "Convert to `currency`, each posting at the spot rate of its effective date (`transaction`), of the"
@@ -89,6 +94,21 @@ _BASIS: Final = {
     )
 }
 _POLICY: Final = "as `name@version`: `default@1`, or one that a milestone has activated."
+POLICIES: Final = {
+    "policy": Parameter(
+        "The same log under other policies; several with commas, or repeated: rows then say under which."
+        f" Each {_POLICY}",
+        {"type": "array", "items": {"type": "string"}},
+        repeats=True,
+    ),
+}
+#: Of one row of an answer: its currency where that was not converted, and its policy.
+OF_ROW: Final = {
+    "shown": Parameter(
+        "With `rate`: the currency of the row, which is another one where deals stay in theirs.", _TEXT
+    ),
+    "policy": Parameter(f"The policy under which the row was given, {_POLICY}", _TEXT),
+}
 REPORT: Final[dict[str, Parameter]] = {
     **_SPAN,
     **KNOWN,
@@ -99,16 +119,11 @@ REPORT: Final[dict[str, Parameter]] = {
         repeats=True,
     ),
     **_DIMENSIONS,
-    **_CURRENCY,
-    "policy": Parameter(
-        "The same log under other policies; several with commas, or repeated: rows then say under which."
-        f" Each {_POLICY}",
-        {"type": "array", "items": {"type": "string"}},
-        repeats=True,
-    ),
+    **CURRENCY,
+    **POLICIES,
     **PAGING,
     **WAITING,
-    "format": Parameter("`json` or `csv`; default: as `Accept` says.", {"enum": ["json", "csv"]}),
+    "format": FORMAT,
 }
 EXPLAIN: Final[dict[str, Parameter]] = {
     **_SPAN,
@@ -116,11 +131,8 @@ EXPLAIN: Final[dict[str, Parameter]] = {
     **_BASIS,
     "generation": Parameter("The generation that the row was given from.", _COUNT),
     **_DIMENSIONS,
-    **_CURRENCY,
-    "shown": Parameter(
-        "With `rate`: the currency of the row, which is another one where deals stay in theirs.", _TEXT
-    ),
-    "policy": Parameter(f"The policy under which the row was given, {_POLICY}", _TEXT),
+    **CURRENCY,
+    **OF_ROW,
     **PAGING,
 }
 
@@ -288,10 +300,16 @@ def _span(values: Values, today: date) -> tuple[date | None, date, bool]:
 def _filters(values: Values) -> dict[str, str]:
     given = {name: values.text(name) for name in _DIMENSIONS}
     filters = {name: value for name, value in given.items() if value is not None}
+    currency = currency_filter(values)
+    return filters if currency is None else filters | {"currency": currency}
+
+
+def currency_filter(values: Values) -> str | None:
+    """The one currency to show, where nothing is to be converted to it. Raises ParameterRefused."""
     currency = values.text("currency")
-    if currency is not None and values.text("rate") is None:
-        filters["currency"] = _checked_currency("currency", currency)
-    return filters
+    if currency is None or values.text("rate") is not None:
+        return None
+    return _checked_currency("currency", currency)
 
 
 def _checked_currency(name: str, currency: str) -> str:
@@ -303,7 +321,8 @@ def _checked_currency(name: str, currency: str) -> str:
 _RATES: Final = ("transaction", "closing", "constant:2026-01-31")
 
 
-def _conversion(values: Values) -> Conversion | None:
+def conversion(values: Values) -> Conversion | None:
+    """The currency and rate to convert at. Raises ParameterRefused."""
     rate, currency = values.text("rate"), values.text("currency")
     shown = values.text("shown") if "shown" in values else None
     if rate is None:
@@ -326,13 +345,18 @@ def _conversion(values: Values) -> Conversion | None:
     return Conversion(into, kind, None, shown)
 
 
+def policies_of(values: Values) -> tuple[str, ...]:
+    """The policies to read under, in the order asked for. Raises ParameterRefused."""
+    policies = values.words("policy")
+    if len(policies) > MOST_POLICIES:
+        raise ParameterRefused(f"no more than {MOST_POLICIES} policies in one request")
+    return policies
+
+
 def question(view: str, sent: Iterable[tuple[str, str]], today: date, *, explain: bool = False) -> Question:
     """The report, or with `explain` the row of one, that parameters ask for. Raises ParameterRefused."""
     values = Values(sent, EXPLAIN if explain else REPORT)
     start, end, is_at = _span(values, today)
-    policies = values.words("policy")
-    if len(policies) > MOST_POLICIES:
-        raise ParameterRefused(f"no more than {MOST_POLICIES} policies in one request")
     return Question(
         view,
         start,
@@ -348,6 +372,6 @@ def question(view: str, sent: Iterable[tuple[str, str]], today: date, *, explain
         values.one_of("format", ("json", "csv")),
         values.whole("generation"),
         values.one_of("basis", BASES) or "restated",
-        _conversion(values),
-        policies,
+        conversion(values),
+        policies_of(values),
     )

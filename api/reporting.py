@@ -6,8 +6,6 @@ belong here: parameters (api/parameters.py), what a measure is (projections).
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -16,7 +14,7 @@ from urllib.parse import quote, urlencode
 import psycopg
 from psycopg import Connection
 
-from api import cursors, reading
+from api import cursors, days, reading, sheets
 from api.freshness import NotYetProjected
 from api.parameters import Question
 from domain.policies import DEFAULT_POLICIES, Policies
@@ -33,6 +31,7 @@ MOST_MILLISECONDS: Final = 60_000
 def one_moment(connection: Connection[Any]) -> Iterator[Connection[Any]]:
     """A read-only transaction in which everything is seen as of one moment."""
     with connection.transaction():
+        days.read_all(connection)
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         connection.execute(f"SET LOCAL statement_timeout = {MOST_MILLISECONDS}")
         try:
@@ -47,20 +46,22 @@ def _pinned(connection: Connection[Any], question: Question) -> tuple[Generation
     """The generation that answers, the position that is known, and the rows before the page."""
     if question.cursor is not None:
         cursor = cursors.read(question.cursor, question.identity())
-        return reading.generation(connection, cursor.generation), cursor.known, cursor.offset
+        return reading.generation_of(connection, cursor), cursor.known, cursor.offset
     found = reading.generation(connection, question.generation)
     return found, reading.known_position(connection, question.known, found), 0
 
 
-def _under(connection: Connection[Any], question: Question, live: Generation, known: int) -> list[Generation]:
+def under(
+    connection: Connection[Any], policies: tuple[str, ...], live: Generation, known: int
+) -> list[Generation]:
     """The generations to read under the policies asked for; all of them have what is known.
 
     Raises ReportRefused for a policy that is not known, NotYetProjected where its books are not there yet.
     """
-    if not question.policies:
+    if not policies:
         return [live]
     try:
-        found = [side.under(connection, live, known, stamp) for stamp in question.policies]
+        found = [side.under(connection, live, known, stamp) for stamp in policies]
     except side.NotYetPrepared as error:
         raise NotYetProjected(str(error)) from error
     least = min(generation.position for generation in found)
@@ -117,7 +118,7 @@ def report(connection: Connection[Any], question: Question) -> dict[str, Any]:
     reports.checked(_query(question, 0, 0))
     with one_moment(connection):
         pinned, known, offset = _pinned(connection, question)
-        read = _under(connection, question, pinned, known)
+        read = under(connection, question.policies, pinned, known)
         rows: list[dict[str, Any]] = []
         totals: list[dict[str, Any]] = []
         unrated: list[dict[str, Any]] = []
@@ -185,12 +186,14 @@ def _explain_link(
     return f"/v1/reports/{quote(query.view)}/explain?{urlencode(asked)}"
 
 
-def _read_under(connection: Connection[Any], question: Question, found: Generation, known: int) -> Generation:
+def read_under(
+    connection: Connection[Any], asked: tuple[str, ...], found: Generation, known: int
+) -> Generation:
     """The generation of a row, read under the policy that the row was given under."""
-    if not question.policies:
+    if not asked:
         return found
     live = reading.generation(connection, None)
-    policies = side.named(connection, live, known, question.policies[0])
+    policies = side.named(connection, live, known, asked[0])
     if policies.posting_settings() != found.policies.posting_settings():
         raise reading.GenerationGone("policies have been adopted since: ask the report again")
     return found._replace(policies=policies)
@@ -204,7 +207,7 @@ def explained(connection: Connection[Any], question: Question) -> dict[str, Any]
     reports.checked(_query(question, 0, 0))
     with one_moment(connection):
         generation, known, offset = _pinned(connection, question)
-        generation = _read_under(connection, question, generation, known)
+        generation = read_under(connection, question.policies, generation, known)
         query = _query(question, known, generation.id, generation.policies)
         found = explain(connection, query._replace(offset=offset))
         # the sums of all pages, not of this one
@@ -246,9 +249,4 @@ def measures(question: Question) -> tuple[str, ...]:
 
 def as_csv(question: Question, answer: dict[str, Any]) -> str:
     """The rows as CSV (RFC 4180), the link to each row's explanation in the last column."""
-    names = [*columns(question), "explain"]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\r\n")
-    writer.writeheader()
-    writer.writerows(answer["rows"])
-    return text.getvalue()
+    return sheets.as_csv([*columns(question), "explain"], answer["rows"])

@@ -6,15 +6,13 @@ Does not belong here: what changed (projections/restatement), what kind of cause
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from psycopg import Connection
 
-from api import cursors, reading
+from api import cursors, reading, sheets
 from api.parameters import (
     KNOWN,
     REPORT,
@@ -31,7 +29,7 @@ from domain.money import format_minor
 from domain.policies import DEFAULT_POLICIES
 from projections import causes
 from projections.generations import Generation
-from projections.questions import Query, checked
+from projections.questions import PERIODS, Query, checked, windows
 from projections.restatement import Line, Restatement, Row, restate
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -128,7 +126,7 @@ def restatement(connection: Connection[Any], wanted: Asked) -> dict[str, Any]:
         was = _query(wanted.report, pinned.since, pinned.was)
         now = _query(wanted.report, pinned.until, pinned.now)
         found = restate(connection, was, now)
-        told = _Told(connection, pinned, found)
+        told = _Told(connection, pinned, found, now)
         end = pinned.offset + wanted.report.limit
         more = cursors.Cursor(pinned.until, pinned.now.id, end, pinned.since)
         return {
@@ -161,7 +159,7 @@ def _pinned(connection: Connection[Any], wanted: Asked) -> _Pinned:
     """Both moments as positions, both generations; of a page that follows, as its cursor says."""
     if wanted.report.cursor is not None:
         cursor = cursors.read(wanted.report.cursor, wanted.identity())
-        now = reading.generation(connection, cursor.generation)
+        now = reading.generation_of(connection, cursor)
         since, until, offset = cursor.since, cursor.known, cursor.offset
     else:
         now = reading.generation(connection, wanted.to_generation)
@@ -171,6 +169,8 @@ def _pinned(connection: Connection[Any], wanted: Asked) -> _Pinned:
         was = reading.generation(connection, wanted.from_generation)
     if since is None:
         since = _since(connection, wanted, was, until)
+    elif since > was.position:
+        raise cursors.CursorRefused("this cursor was never given: take `next` of the page before")
     return _Pinned(was, now, since, until, offset, _day(connection, wanted.since, since))
 
 
@@ -247,8 +247,12 @@ def _row(row: Row) -> dict[str, Any]:
 class _Told:
     """The lines of a restatement for readers."""
 
-    def __init__(self, connection: Connection[Any], pinned: _Pinned, found: Restatement) -> None:
+    def __init__(self, connection: Connection[Any], pinned: _Pinned, found: Restatement, now: Query) -> None:
         self._measures = found.additive
+        self._view = checked(now)
+        self._period = next((name for name in now.by if name in PERIODS), None)
+        labels = [window.label for window in windows(now)]
+        self._counted = {"first": labels[0], "last": labels[-1]}
         positions = [line.position for line in found.lines if line.position is not None]
         self._causes = causes.Causes(connection, positions, pinned.day)
         self._generations = causes.between(pinned.was, pinned.now) or causes.LOGIC
@@ -260,18 +264,22 @@ class _Told:
         return self._causes.of(line.position, own=line.own).kind
 
     def by_cause(self) -> list[dict[str, Any]]:
-        """What each kind of cause comes to, per currency."""
+        """What each kind of cause comes to, per currency; of several windows a balance counts once."""
         sums: dict[tuple[str, str], dict[str, int]] = {}
         for line in self._all:
             key = self._kind(line), str(line.group["currency"])
             held = sums.setdefault(key, dict.fromkeys(self._measures, 0))
             for name, value in line.change.items():
-                held[name] += value
+                held[name] += value if self._counts(line, name) else 0
         order = sorted(sums, key=lambda key: (causes.CAUSES.index(key[0]), key[1]))
         return [
             {"cause": kind, "currency": currency, "change": _amounts(sums[kind, currency], currency)}
             for kind, currency in order
         ]
+
+    def _counts(self, line: Line, name: str) -> bool:
+        window = self._counted.get(self._view.totalled_from(name))
+        return self._period is None or window is None or line.group[self._period] == window
 
     def lines(self, connection: Connection[Any], page: list[Line]) -> list[dict[str, Any]]:
         """One page of lines, each with its cause and where that can be read."""
@@ -316,9 +324,6 @@ def as_csv(wanted: Asked, answer: dict[str, Any]) -> str:
     groups = ["deal", *(name for name in wanted.report.by if name not in ("deal", "currency")), "currency"]
     measures = checked(_query(wanted.report, 0, None)).measures
     names = [*_LINE, *groups, *(name for name in measures if name not in answer["not_additive"]), "milestone"]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\r\n", extrasaction="ignore")
-    writer.writeheader()
-    for line in answer["lines"]:
-        writer.writerow({**line, **line["change"], "milestone": line["links"].get("milestone")})
-    return text.getvalue()
+    lines = answer["lines"]
+    rows = ({**line, **line["change"], "milestone": line["links"].get("milestone")} for line in lines)
+    return sheets.as_csv(names, rows)

@@ -7,6 +7,7 @@ here: finding a rate (projections/rates).
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from datetime import date
 from fractions import Fraction
@@ -70,6 +71,10 @@ class Converter:
         if self.asked.rate != "transaction":
             return "(w.n * 0)"
         return f"width_bucket({parts.own_effective}, %(rate_days)s::date[])"
+
+    def step_on(self, day: date) -> int:
+        """The number of that step, of one day."""
+        return bisect_right(self._days, from_date(day)) if self.asked.rate == "transaction" else 0
 
     def values(self) -> dict[str, Any]:
         """What the SQL is to be bound with."""
@@ -314,18 +319,25 @@ def _is_something(view: View, cell: Cell) -> bool:
     return any(cell.sums[name] for name in (*view.summed, *view.netted))
 
 
+def _totalled(found: Exact, cell: Cell) -> Sums:
+    """What a cell adds to a total over several windows: of balances, only that of the last counts."""
+    is_last = cell.row["n"] == len(found.spans) - 1
+    return {
+        name: value if is_last or found.view.totalled_from(name) == "all" else 0
+        for name, value in cell.sums.items()
+    }
+
+
 def run(connection: Connection[Any], query: Query) -> Report:
     """A report in the currency asked for."""
     found = exact(connection, query)
     page = found.cells[query.offset : query.offset + query.limit]
     rows = [groups_of(found.view, query, found.spans, cell.row) | found.amounts(cell) for cell in page]
-    totals: list[Row] = []
-    if not (len(found.spans) > 1 and found.view.balance):  # balances of several days don't add up
-        by_currency: dict[str, Cell] = {}
-        for cell in found.cells:
-            currency = cell.row["currency"]
-            by_currency.setdefault(currency, Cell({"currency": currency})).add(cell.sums)
-        totals = [
-            found.amounts(whole) | {"currency": currency} for currency, whole in sorted(by_currency.items())
-        ]
+    by_currency: dict[str, Cell] = {}
+    for cell in found.cells:
+        currency = cell.row["currency"]
+        by_currency.setdefault(currency, Cell({"currency": currency})).add(_totalled(found, cell))
+    totals = [
+        found.amounts(whole) | {"currency": currency} for currency, whole in sorted(by_currency.items())
+    ]
     return Report(rows, totals, len(found.cells) > query.offset + query.limit, found.unrated)

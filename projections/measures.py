@@ -56,8 +56,8 @@ class View(NamedTuple):
     derived: name -> (added, taken away) of other measures. netted: name -> sign of the part of
     net_position less net_performed that it shows, per deal. ratios: name -> (added, taken away) over
     `opening`, of customers with a positive one. whole: totals of several windows are those of the whole
-    span. liability: what of the billed counts in net_position (domain/policies). restated_only: the
-    measures that have no meaning as reported, in words.
+    span, since ratios don't add up. liability: what of the billed counts in net_position (domain/policies).
+    restated_only: the measures that have no meaning as reported, in words.
     """
 
     name: str
@@ -76,6 +76,16 @@ class View(NamedTuple):
     def summed(self) -> tuple[str, ...]:
         """The measures that are sums over postings and stand in a row as they are."""
         return tuple(measure.name for measure in self.base if not measure.hidden)
+
+    def totalled_from(self, name: str) -> str:
+        """Of which windows a total over several is made: `all` of a turnover, `last` of a balance.
+
+        `first` of a balance on the eve: what stands on a day is counted once, not once a window.
+        """
+        if name in self.derived:
+            return self.totalled_from(self.derived[name][0][0])
+        when = next((measure.when for measure in self.base if measure.name == name), "end")
+        return {"span": "all", "class": "all", "before": "first"}.get(when, "last")
 
     @property
     def net_by(self) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from psycopg import Connection, sql
 
 from projections import conversion
-from projections.answers import Report, Row, amounts_of, groups_of
+from projections.answers import Report, amounts_of, groups_of
 from projections.measures import View
 from projections.questions import (
     BASES,
@@ -68,7 +68,7 @@ def _summed(connection: Connection[Any], query: Query) -> Report:
     text = summed_statement(query, parts, within) + (
         f"SELECT * FROM (SELECT 0 AS part, * FROM summed ORDER BY {order}"
         " LIMIT %(limit)s OFFSET %(offset)s) page\n"
-        f"UNION ALL SELECT 1, max(n){''.join(', NULL' for _ in groups)}, currency, {_totals(view)}"
+        f"UNION ALL SELECT 1, max(n){''.join(', NULL' for _ in groups)}, currency, {_totals(view, spans)}"
         " FROM summed GROUP BY currency"
     )
     values = {**bound(view, query, parts, spans), "limit": query.limit + 1, "offset": query.offset}
@@ -78,13 +78,17 @@ def _summed(connection: Connection[Any], query: Query) -> Report:
     found = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
     page = [row for row in found if row["part"] == 0]
     rows = [groups_of(view, query, spans, row) | amounts_of(view, row) for row in page[: query.limit]]
-    totals: list[Row] = []
-    if not (len(spans) > 1 and view.balance):  # balances of several days don't add up
-        totals = [amounts_of(view, row) | {"currency": row["currency"]} for row in found if row["part"] == 1]
+    totals = [amounts_of(view, row) | {"currency": row["currency"]} for row in found if row["part"] == 1]
     totals.sort(key=lambda row: row["currency"] or "")
     return Report(rows, totals, len(page) > query.limit)
 
 
-def _totals(view: View) -> str:
+def _totals(view: View, spans: list[Window]) -> str:
+    """SQL: turnovers add up over windows, what stands on a day is that of the last one."""
     ratios = ["ratio_of", *(f"ratio_{name}" for name in view.ratios)] if view.ratios else []
-    return ", ".join(f"sum({name})" for name in [*view.summed, *view.netted, *ratios])
+    last = f" FILTER (WHERE n = {len(spans) - 1})"
+    sums = [
+        f"coalesce(sum({name}){last if view.totalled_from(name) == 'last' else ''}, 0)"
+        for name in [*view.summed, *view.netted]
+    ]
+    return ", ".join([*sums, *(f"sum({name})" for name in ratios)])

@@ -54,6 +54,14 @@ def bridge(
     basis: Annotated[str | None, typer.Option("--basis", help="restated or as_reported")] = None,
     by: Annotated[list[str] | None, typer.Option("--by", help="Group by; default: deal.")] = None,
     only: _Only = None,
+    currency: Annotated[str | None, typer.Option("--currency", help="Only this currency.")] = None,
+    rate: Annotated[
+        str | None,
+        typer.Option("--rate", help="Convert to --currency: transaction, closing or constant:DATE."),
+    ] = None,
+    policy: Annotated[
+        list[str] | None, typer.Option("--policy", help="Under these policies, name@version; repeat.")
+    ] = None,
     limit: Annotated[int | None, typer.Option("--limit", help="Groups at most.")] = None,
     cursor: Annotated[str | None, typer.Option("--cursor", help="`next` of the page before.")] = None,
     format_: _Format = "table",
@@ -63,9 +71,10 @@ def bridge(
     """From won to ordered to invoiced to cash: what is taken away in each step, and why."""
     given = {
         "at": at, "known_at": known_at, "known_position": known_position, "basis": basis, "limit": limit,
-        "cursor": cursor,
+        "cursor": cursor, "currency": currency, "rate": rate,
     }  # fmt: skip
     sent = _sent(given, only, format_) + [("by", word) for word in by or ()]
+    sent += [("policy", word) for word in policy or ()]
     wanted = bridging.asked(sent, datetime.now(UTC).date())
     with opened(load(folder=data, database_url=database_url, log="warning"), caught_up=True) as (_, reader):
         answer = bridging.answer(reader, wanted)
@@ -75,6 +84,8 @@ def bridge(
         sys.stdout.write(bridging.as_csv(wanted, answer).replace("\r\n", "\n"))
     else:
         groups = [name for name in wanted.by if name != "currency"]
+        if wanted.policies:
+            groups.insert(0, "policy")
         ends = ["won", "ordered", "invoiced", "gross", "cash"]
         _show(f"the bridge at {answer['at']}", [*groups, "currency", *ends], ends, answer["figures"])
         _show(

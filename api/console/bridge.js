@@ -1,9 +1,9 @@
 // The bridge from won to ordered to invoiced to gross to cash: per currency, by reason, in total and by group.
 
-import { $, ask, el, into, query, show } from "./ask.js";
+import { $, ask, el, into, Problem, query, show } from "./ask.js";
 import { fields, go, onSubmit, setFields } from "./forms.js";
 import { moment, words } from "./money.js";
-import { amount, groupColumn, more, plain, scroll, table } from "./tables.js";
+import { amount, groupColumn, more, plain, scroll, table, unrated } from "./tables.js";
 import { items, waterfall } from "./waterfall.js";
 
 const GROUPS = ["deal", "customer", "segment", "territory", "owner", "entity", "channel", "class"];
@@ -11,7 +11,10 @@ const FIGURES = ["won", "ordered", "invoiced", "gross", "cash"];
 const form = $("#span");
 
 function parameters(given) {
-  const asked = { at: given.at, by: given.by, deal: given.deal, customer: given.customer, limit: 500 };
+  const asked = {
+    at: given.at, by: given.by, deal: given.deal, customer: given.customer, currency: given.currency,
+    rate: given.rate, policy: given.policy, limit: 500,
+  };
   if (given.known_position) asked.known_position = given.known_position;
   else if (given.known_at) asked.known_at = `${given.known_at}Z`;
   return asked;
@@ -38,7 +41,7 @@ const titleOf = (answer, currency) => `From won to cash on ${answer.at}, ${curre
 export function dealBridge(answer) {
   if (!answer.figures.length) return el("p", { class: "none" }, "Nothing was won, ordered or invoiced.");
   return answer.figures.map((figures) => [
-    answer.figures.length > 1 ? el("h4", {}, figures.currency) : null,
+    el("h4", {}, figures.currency),
     spanOf(figures, answer.rows.filter((row) => row.currency === figures.currency),
       { title: titleOf(answer, figures.currency) }),
   ]);
@@ -90,6 +93,8 @@ function currencies(answer, state, again) {
 
 async function bridge() {
   const given = fields(form);
+  if (given.rate && !given.currency) throw new Problem("To convert, say into which currency, for example EUR.");
+  if (given.policy.includes(",")) throw new Problem("The bridge is drawn under one policy at a time.");
   const address = `/v1/reports/bridge?${query(parameters(given))}`;
   $("#bridge-csv").href = `${address}&format=csv`;
   const all = await ask(address);
@@ -102,7 +107,8 @@ async function bridge() {
       all.figures.push(...answer.figures);
     }
     const again = () => show(place, currencies(all, state, again), drawn(all, given, state, again),
-      more(answer, address, draw), el("p", { class: "note" }, `On ${all.at}, as known at position ${all.known.position}`
+      unrated(all), more(answer, address, draw),
+      el("p", { class: "note" }, `On ${all.at}, as known at position ${all.known.position}`
         + ` (${moment(all.known.time) ?? "never"} UTC) · policies ${all.policies.join(", ")}.`));
     again();
   };

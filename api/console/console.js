@@ -1,5 +1,5 @@
 // The frame: sections by the address behind the #, and how the ledger stands.
-// #bridge?at=2026-01-31, #deal/<key>, #milestone/<position> lead straight there.
+// #bridge?at=2026-01-31, #deal/<key>, #deal?key=<key>, #milestone/<position> lead straight there.
 
 import { $, ask, startFiles } from "./ask.js";
 import { openBridge, startBridge } from "./bridge.js";

@@ -125,7 +125,9 @@ export function startDeal() {
   });
 }
 
-export function openDeal(given, key) {
+/** The deal of the address, #deal/<key> or #deal?key=<key>. */
+export function openDeal(given, place) {
+  const key = place || given.key;
   if (!key) {
     if (!$("#dossier").childElementCount)
       show($("#dossier"), el("p", { class: "none" },

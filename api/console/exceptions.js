@@ -150,9 +150,8 @@ async function list(atLeast = null) {
 }
 
 function said(answer, shown, total) {
-  const sums = answer.totals.map((one) => `${grouped(one.amount_at_risk)} ${one.currency}`).join(", ");
   const which = shown < total ? `The oldest ${shown} of ${total}` : `${total}`;
-  return `${which} on ${answer.at}, as known at position ${answer.known.position}${sums ? ` · at risk: ${sums}` : ""}.`;
+  return `${which} on ${answer.at}, as known at position ${answer.known.position}.`;
 }
 
 async function offer(place, name, first) {

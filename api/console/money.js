@@ -27,6 +27,9 @@ function written(size, decimals) {
   return `${size < 0n ? "-" : ""}${text}`;
 }
 
+/** No amount, with the decimals of another. */
+export const zeroLike = (text) => written(0n, decimalsOf(text));
+
 /** now less then, with its sign; null where there is none. */
 export function difference(now, then) {
   const decimals = Math.max(decimalsOf(now), decimalsOf(then));

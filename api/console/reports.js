@@ -4,8 +4,8 @@ import { $, ask, el, into, Problem, query, show } from "./ask.js";
 import { openChanges, startChanges } from "./changes.js";
 import { postings } from "./drawer.js";
 import { fields, onSubmit, setFields } from "./forms.js";
-import { moment } from "./money.js";
-import { amount, dealColumn, groupColumn, more, plain, scroll, table } from "./tables.js";
+import { moment, zeroLike } from "./money.js";
+import { amount, groupColumn, more, plain, scroll, table, unrated } from "./tables.js";
 
 /** span: turnovers of from .. to; day: balances at a day; either: balances, or with `from` how they moved. */
 const VIEWS = { pipeline: "span", bookings: "span", backlog: "day", billing: "span", collections: "day", arr: "either" };
@@ -13,6 +13,7 @@ const PERIODS = ["month", "quarter", "year"];
 const GROUPS = ["", "customer", "deal", "product", "segment", "territory", "owner", "entity", "channel", "class",
   ...PERIODS];
 const NOT_MEASURES = ["policy", "currency", "explain"];
+const RATIOS = ["nrr", "grr"];
 const form = $("#question");
 
 const groupsOf = (given) => [...new Set([given.by, given.and].filter(Boolean))];
@@ -49,57 +50,65 @@ function checked(given) {
 
 const nameOf = (groups) => (row) => JSON.stringify([...groups.map((group) => row[group]), row.currency]);
 
-/** Rows of two policies, those of one group beside each other; and of each second one, its first. */
-function paired(rows, policies, name) {
-  const place = new Map();
-  for (const row of rows) if (!place.has(name(row))) place.set(name(row), place.size);
-  const first = new Map(rows.filter((row) => row.policy === policies[0]).map((row) => [name(row), row]));
-  const sorted = [...rows].sort((a, b) =>
-    place.get(name(a)) - place.get(name(b)) || policies.indexOf(a.policy) - policies.indexOf(b.policy));
-  return { rows: sorted, beside: (row) => (row.policy === policies[0] ? null : first.get(name(row)) ?? {}) };
-}
-
-// Rows that are there now, and were not then: all zero then.
-function withAbsent(rows, present, groups, name) {
-  const there = new Set(rows.map(name));
+/** A row like another with nothing in it: what is left out of an answer since all of it is zero. */
+function nothing(row, groups, own) {
   const kept = (k) => groups.includes(k) || NOT_MEASURES.includes(k);
-  const absent = [...present].filter(([key]) => !there.has(key)).map(([, row]) => Object.fromEntries(
-    Object.entries(row).map(([k, value]) => [k, kept(k) || value === null ? value : "0"])));
-  return [...rows, ...absent];
+  const zero = (k, value) => (value === null || RATIOS.includes(k) ? null : zeroLike(value));
+  return { ...Object.fromEntries(Object.entries(row).map(([k, value]) => [k, kept(k) ? value : zero(k, value)])), ...own };
 }
 
-function drawn(given, then, now) {
-  const [groups, policies] = [groupsOf(given), policiesOf(given)];
+const byName = (rows, name) => new Map(rows.map((row) => [name(row), row]));
+
+/** Rows, and after them nothing for each of the others that is not among them. */
+function withAbsent(rows, others, groups, name, own = {}) {
+  const there = byName(rows, name);
+  return [...rows, ...others.filter((row) => !there.has(name(row))).map((row) => nothing(row, groups, own))];
+}
+
+/** Rows of two policies, those of one group beside each other; and of each second one, its first. */
+function paired(all, policies, groups, isWhole) {
   const name = nameOf(groups);
-  const present = new Map((now?.rows ?? []).map((row) => [name(row), row]));
-  let { rows } = then;
-  let beside = now ? (row) => present.get(name(row)) ?? {} : null;
-  if (now) rows = withAbsent(rows, present, groups, name);
-  else if (policies.length > 1) ({ rows, beside } = paired(rows, policies, name));
+  const [first, second] = policies.map((policy) => all.filter((row) => row.policy === policy));
+  const full = [withAbsent(first, second, groups, name, { policy: policies[0], explain: null })];
+  // of a second one that is on a later page nothing can be said yet
+  full.push(isWhole ? withAbsent(second, first, groups, name, { policy: policies[1], explain: null }) : second);
+  const [, others] = full.map((rows) => byName(rows, name));
+  const rows = full[0].flatMap((row) => [row, others.get(name(row))].filter(Boolean));
+  const own = byName(full[0], name);
+  return { rows, beside: (row) => (row.policy === policies[0] ? null : own.get(name(row)) ?? {}) };
+}
+
+/** What stands beside each row: the same group now, or under the first policy; beside: null where nothing does. */
+function compared(rows, now, policies, groups, isWhole) {
+  if (now) {
+    const [name, present] = [nameOf(groups), byName(now, nameOf(groups))];
+    return { rows: isWhole ? withAbsent(rows, now, groups, name) : rows, beside: (row) => present.get(name(row)) ?? {} };
+  }
+  return policies.length > 1 ? paired(rows, policies, groups, isWhole) : { rows, beside: null };
+}
+
+function drawn(given, then, now, isWhole) {
+  const [groups, policies] = [groupsOf(given), policiesOf(given)];
+  const { rows, beside } = compared(then.rows, now?.rows, policies, groups, isWhole);
+  const sums = compared(then.totals, now?.totals, policies, [], true);
   const sample = rows[0] ?? {};
   const measures = Object.keys(sample).filter((k) => ![...groups, ...NOT_MEASURES].includes(k));
-  const compared = { beside, ahead: Boolean(now), said: now ? " since" : "" };
+  const isSum = (row) => row.kind === "sum";
+  const other = beside && ((row) => (isSum(row) ? sums : { beside }).beside(row));
+  const asked = { beside: other, ahead: Boolean(now), said: now ? " since" : "" };
   const columns = [
     ...groups.map(groupColumn), policies.length ? plain("policy", "policy", "when") : null, plain("currency"),
-    ...measures.map((measure) => amount(measure, compared)),
+    ...measures.map((measure) => amount(measure, asked)),
   ].filter(Boolean);
   const title = (row) => [given.view, ...groups.map((group) => row[group] ?? "none"), row.currency].join(" · ");
   const found = rows.map((row) =>
     ({ ...row, open: row.explain && (() => postings(title(row), row.explain, { measures })) }));
-  const totals = then.totals.map((row) => ({ ...row, [groups[0]]: "all", kind: "sum" }));
+  const all = groups.length ? { [groups[0]]: "all" } : {};
+  const totals = sums.rows.map((row) => ({ ...row, ...all, kind: "sum" }));
   const label = `${given.view}${groups.length ? ` by ${groups.join(" and ")}` : ""}`;
   return [
     scroll(table(columns, found, { totals, label, empty: "Nothing here: no posting counts in this span." })),
     unrated(then),
-  ];
-}
-
-function unrated(answer) {
-  if (!answer.unrated?.length) return null;
-  return [
-    el("h3", {}, "stays in its own currency: no rate"),
-    scroll(table(
-      [dealColumn(), plain("currency"), plain("to"), plain("on", "on", "when"), plain("message")], answer.unrated)),
   ];
 }
 
@@ -116,6 +125,16 @@ function note(answer, isThen, isBeside) {
     isBeside ? " Coloured: what has come since." : "", " A row leads to what it is made of.");
 }
 
+/** An answer with the rows of all its pages. */
+async function whole(address) {
+  const first = await ask(address);
+  for (let page = first; page.next;) {
+    page = await ask(`${address}&cursor=${encodeURIComponent(page.next)}`);
+    first.rows.push(...page.rows);
+  }
+  return first;
+}
+
 async function report() {
   const given = fields(form);
   checked(given);
@@ -124,11 +143,12 @@ async function report() {
   const isThen = Boolean(given.known_at || given.known_position);
   const isBeside = isThen && Boolean(given.beside) && !given.other;
   const then = await ask(address);
-  const now = isBeside ? await ask(`/v1/reports/${given.view}?${query(parameters(given, false))}`) : null;
+  const current = query({ ...parameters(given, false), limit: 10_000 });
+  const now = isBeside ? await whole(`/v1/reports/${given.view}?${current}`) : null;
   const place = el("div");
   const draw = (answer) => {
     if (answer !== then) then.rows.push(...answer.rows);
-    show(place, drawn(given, then, now), more(answer, address, draw), note(then, isThen, isBeside));
+    show(place, drawn(given, then, now, !answer.next), more(answer, address, draw), note(then, isThen, isBeside));
   };
   draw(then);
   return place;

@@ -102,6 +102,16 @@ export function table(columns, rows, options = {}) {
 /** A table that may be wider than the page. */
 export const scroll = (...children) => el("div", { class: "scroll" }, children);
 
+/** Deals that stay in their own currencies, and why; null where there are none. */
+export function unrated(answer) {
+  if (!answer.unrated?.length) return null;
+  return [
+    el("h3", {}, "stays in its own currency: no rate"),
+    scroll(table(
+      [dealColumn(), plain("currency"), plain("to"), plain("on", "on", "when"), plain("message")], answer.unrated)),
+  ];
+}
+
 /** A button that asks for the next page of an answer and hands it on; null where there is none. */
 export function more(answer, address, took, said = "Show more") {
   if (!answer.next) return null;

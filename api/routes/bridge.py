@@ -64,6 +64,11 @@ _ANSWER: Final = {
             "items": {"type": "object"},
             "description": "Per currency: the figures, and `rows` by step and reason.",
         },
+        "unrated": {
+            "type": "array",
+            "items": {"type": "object"},
+            "description": "With `rate`: deals that stay in their own currency, and which rate is lacking.",
+        },
         "next": {"type": ["string", "null"], "description": "The `cursor` of the next page."},
     },
 }
@@ -102,6 +107,8 @@ def _around(request: Request, told: dict[str, Any]) -> dict[str, str]:
         "X-Generation": str(told["generation"]),
         "Content-Disposition": 'inline; filename="bridge.csv"',
     }
+    if "unrated" in told:
+        headers["X-Unrated"] = str(len(told["unrated"]))
     if told["next"] is not None:
         others = [(name, value) for name, value in sent(request) if name != "cursor"]
         headers["Link"] = f'<{request.url.path}?{urlencode([*others, ("cursor", told["next"])])}>; rel="next"'

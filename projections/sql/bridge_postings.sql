@@ -2,7 +2,7 @@
 -- products, with what each counts for. Must count exactly what the bridge counts.
 
 SELECT p.deal, p.fact, p.position, p.debit, p.credit, p.currency, p.amount, p.effective, p.due, p.sku, p.line,
-    p.object, p.amount * f.sign AS counts
+    p.object, p.amount * f.sign AS counts, {own_effective} AS own_effective
 FROM posting_{generation} p
 JOIN unnest(%(debit)s::smallint[], %(credit)s::smallint[], %(sign)s::int[]) f (debit, credit, sign)
     ON (f.debit IS NULL OR f.debit = p.debit) AND (f.credit IS NULL OR f.credit = p.credit)

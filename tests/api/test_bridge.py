@@ -19,6 +19,8 @@ from projections.bridge import FIGURES, REASONS, STEPS
 from scripts.sample_company import make_sample
 from tests.api.running import serving
 from tests.api.samples import LINES
+from tests.projections import events as e
+from tests.projections import revising as r
 
 DAY = "2026-06-30"
 
@@ -92,6 +94,65 @@ def test_it_can_be_read_as_it_was_reported(company: httpx.Client) -> None:
     answer = company.get(row["explain"]).json()
     assert answer["basis"] == "as_reported"
     assert answer["amounts"] == {row["currency"]: row["amount"]}
+
+
+@pytest.mark.parametrize("rate", ["transaction", "closing", "constant:2026-03-31"])
+def test_it_can_be_read_in_one_currency(company: httpx.Client, rate: str) -> None:
+    found = bridge(company, at=DAY, by="customer", currency="EUR", rate=rate)
+    staying = {one["currency"] for one in found["unrated"]}
+    assert {row["currency"] for row in found["figures"]} <= {"EUR", *staying}
+    for total in found["totals"]:
+        for step, difference in differences(total).items():
+            assert sum(Decimal(r["amount"]) for r in total["rows"] if r["step"] == step) == difference
+    for row in found["rows"][:12]:
+        answer = company.get(row["explain"])
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["amounts"] == {row["currency"]: row["amount"]}
+    as_csv = company.get(
+        "/v1/reports/bridge", params={"at": DAY, "currency": "EUR", "rate": rate, "format": "csv"}
+    )
+    assert as_csv.headers["x-unrated"] == str(len(found["unrated"]))
+
+
+def test_what_has_no_rate_is_listed_and_stays(lone_client: httpx.Client) -> None:
+    won = e.won("2026-01-10", e.line("S", "100.00"), currency="USD")
+    lone_client.post("/v1/events", json=won).raise_for_status()
+    asked = {"at": DAY, "currency": "EUR", "rate": "closing"}
+    found = bridge(lone_client, **asked, at_least=1)
+    assert [(row["currency"], row["amount"]) for row in found["rows"]] == [("USD", "100.00")]
+    assert [one["on"] for one in found["unrated"]] == [DAY]
+    lone_client.post("/v1/events", json=r.rate("2026-01-01", "USD", "EUR", "0.5")).raise_for_status()
+    found = bridge(lone_client, **asked, at_least=2)
+    assert [(row["currency"], row["amount"]) for row in found["rows"]] == [("EUR", "50.00")]
+    assert found["unrated"] == []
+    (item,) = lone_client.get(found["rows"][0]["explain"]).json()["items"]
+    assert (item["amount"], item["currency"], item["converted"]) == ("100.00", "USD", "50.00")
+
+
+def test_it_can_be_read_under_several_policies_page_by_page(lone_client: httpx.Client) -> None:
+    won = [e.won("2026-06-29", e.line("S", "100.00"), number=f"O-{n}", time="20:00:00") for n in range(3)]
+    patient = r.policy("2020-01-01", "1", {"sla_hours": {"WON_NO_ORDER": 100}, "quarter_end_hours": 100})
+    lone_client.post("/v1/events", json=[*won, patient]).raise_for_status()
+    asked = {"at": DAY, "policy": "default@1,house@1"}
+    whole = bridge(lone_client, **asked, at_least=4)
+    assert [(row["policy"], row["reason"]) for row in whole["rows"]] == [
+        *[("default@1", "integration_failed")] * 3,
+        *[("house@1", "timing_in_sla")] * 3,
+    ]
+    assert [total["policy"] for total in whole["totals"]] == ["default@1", "house@1"]
+    rows, cursor = [], None
+    for size in (2, 2, 2):
+        page = bridge(lone_client, **asked, limit=2, **({"cursor": cursor} if cursor else {}))
+        assert len(page["figures"]) == size
+        rows += page["rows"]
+        cursor = page["next"]
+    assert cursor is None
+    assert rows == whole["rows"]
+    for row in rows:
+        answer = lone_client.get(row["explain"]).json()
+        assert answer["amounts"] == {"EUR": "100.00"}
+    head = lone_client.get("/v1/reports/bridge", params={**asked, "format": "csv"}).text.splitlines()[0]
+    assert head.startswith("policy,deal,currency,step,reason,amount")
 
 
 def test_pages_put_together_are_the_whole(company: httpx.Client) -> None:
@@ -179,6 +240,10 @@ def test_the_same_rows_as_csv(company: httpx.Client) -> None:
         ({"at": "yesterday"}, "at"),
         ({"limit": "0"}, "limit"),
         ({"cursor": "x"}, "cursor"),
+        ({"rate": "closing"}, "give currency"),
+        ({"currency": "EUX"}, "ISO 4217"),
+        ({"currency": "EUR", "rate": "spot"}, "rate=spot"),
+        ({"policy": "nobody@7"}, "name@version"),
     ],
 )
 def test_what_can_not_be_asked_is_refused_by_name(

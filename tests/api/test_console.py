@@ -100,6 +100,7 @@ def test_modules_stay_rooms() -> None:
 # ---- a story in a browser
 
 WIN: Final = "crm/salesforce/acme:opportunity:006A"
+LATER: Final = "crm/salesforce/acme:opportunity:006B"
 ORDER: Final = "erp/netsuite/acme:order:SO-1"
 INVOICE: Final = "erp/netsuite/acme:invoice:INV-1"
 
@@ -124,10 +125,14 @@ def _invoice(net: str, tax: str) -> dict[str, Any]:
 
 
 def _story() -> list[dict[str, Any]]:
-    """Won for 1,500.00, ordered for 1,200.00, invoiced for 500.00, corrected to 600.00, 250.00 paid."""
+    """Won for 1,500.00, ordered for 1,200.00, invoiced for 500.00, corrected to 600.00, 250.00 paid.
+
+    And a year later 70.00, won as expansion and ordered as new.
+    """
     service = {"service_start": "2026-01-01", "service_end": "2026-12-31"}
     crm, erp, ledger = "/crm/salesforce/acme", "/erp/netsuite/acme", "/ledger/cairn/acme"
     customer = {"customer": "C-1"}
+    once = {"line": "1", "sku": "HW", "net": "70.00", "kind": "one_time"}
     return [
         _event("m1", crm, "opportunity.won", "opportunity/006A", "2026-01-01", keys=[WIN], currency="EUR",
                lines=[_line("1500.00", **service)], dimensions=customer, **{"class": "new"}),
@@ -144,6 +149,11 @@ def _story() -> list[dict[str, Any]]:
         _event("m7", erp, "milestone.corrected", "correction/X-1", "2026-03-01",
                target={"source": erp, "id": "m3"}, reason="keyed wrong",
                replacement=_invoice("600.00", "120.00")),
+        _event("m8", crm, "opportunity.won", "opportunity/006B", "2027-02-01", keys=[LATER], currency="EUR",
+               lines=[once], dimensions={"customer": "C-2"}, **{"class": "expansion"}),
+        _event("m9", erp, "order.accepted", "order/SO-2", "2027-02-01",
+               keys=["erp/netsuite/acme:order:SO-2", LATER], order="SO-2", currency="EUR", lines=[once],
+               dimensions={"customer": "C-2"}, **{"class": "new"}),
     ]  # fmt: skip
 
 
@@ -159,8 +169,8 @@ def told(server_url: str) -> Iterator[ServerProcess]:
     try:
         with ServerProcess(env=environment(DATABASE_URL=server_url, CAIRN_SCHEMA=schema)) as server:
             results = server.client.post("/v1/events", json=_story()).raise_for_status().json()["results"]
-            assert [one["outcome"] for one in results] == ["recorded"] * 7, results
-            server.client.get("/v1/reports/billing", params={"at_least": 7}).raise_for_status()
+            assert [one["outcome"] for one in results] == ["recorded"] * 9, results
+            server.client.get("/v1/reports/billing", params={"at_least": 9}).raise_for_status()
             yield server
     finally:
         with psycopg.connect(server_url, autocommit=True) as connection:
@@ -183,7 +193,7 @@ class Look(NamedTuple):
 LOOKS: Final = {
     "billing": Look(
         "#reports?view=billing&by=customer&at=2026-03-31",
-        ("C-1 EUR 600.00 120.00 0.00 600.00 295.89", "basis restated", "policies default@1", "position 7"),
+        ("C-1 EUR 600.00 120.00 0.00 600.00 295.89", "basis restated", "policies default@1", "position 9"),
     ),
     "as known before the correction": Look(
         "#reports?view=billing&by=customer&at=2026-03-31&known_position=6&beside=on",
@@ -215,6 +225,11 @@ LOOKS: Final = {
         ("won 1500.00 price 300.00 ordered 1200.00", "gross 720.00", "cash 250.00",
          f"{WIN} won → ordered price 300.00", "past due 470.00"),
     ),
+    "bridge in a currency without a rate": Look(
+        "#bridge?at=2026-03-31&currency=USD&rate=closing&policy=default@1",
+        ("won 1500.00", "stays in its own currency: no rate", "no spot rate from EUR to USD"),
+    ),
+    "bridge that is not converted to anything": Look("#bridge?rate=closing", ("say into which currency",)),
     "exceptions": Look(
         "#exceptions?at=2026-03-31",
         ("1 amount mismatch", "1 past due", "AMOUNT_MISMATCH", "300.00 EUR", "470.00 EUR",
@@ -226,6 +241,26 @@ LOOKS: Final = {
         (WIN, "corrected by #7 keyed wrong on 2026-03-01",
          "instead: invoice.posted.v1, effective 2026-01-10, EUR, net 600.00", "PAST_DUE",
          "receivable EUR 470.00"),
+    ),
+    "deal by a parameter": Look(
+        f"#deal?key={quote(INVOICE, safe='')}", (WIN, "from won to cash EUR won: 1500.00")
+    ),
+    "sums as known before the correction": Look(
+        "#reports?view=billing&by=customer&at=2026-03-31&known_position=6&beside=on",
+        ("all EUR 500.00 +100.00 since 100.00 +20.00 since 0.00 500.00 +100.00 since",),
+    ),
+    "sums of nothing known yet": Look(
+        "#reports?view=billing&by=customer&at=2026-03-31&known_position=2&beside=on",
+        ("all EUR 0.00 +600.00 since",),
+    ),
+    "sums of two policies": Look(
+        "#reports?view=bookings&by=customer&policy=default@1&other=won@1",
+        ("all default@1 EUR 1500.00 1200.00", "all won@1 EUR 1500.00 1500.00 +300.00"),
+    ),
+    "a group that is nothing under the other policy": Look(
+        "#reports?view=bookings&by=class&policy=default@1&other=won@1&from=2027-01-01&to=2027-12-31",
+        ("new default@1 EUR 0.00 70.00 0.00 70.00", "new won@1 EUR 0.00 0.00 −70.00 0.00 0.00 −70.00",
+         "all won@1 EUR 70.00 70.00 0.00 70.00"),
     ),
     "milestone": Look("#milestone/2", ("order.accepted.v1", "order/SO-1 · position 2", "source payload")),
 }  # fmt: skip

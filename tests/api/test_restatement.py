@@ -106,6 +106,25 @@ def test_a_late_invoice_is_told_with_its_milestone(lone_client: httpx.Client) ->
     assert found["causes"] == [{"cause": "late_fact", "currency": "EUR", "change": line["change"]}]
 
 
+@pytest.mark.parametrize(
+    ("view", "measure", "change"),
+    [("backlog", "unbilled", "100.00"), ("arr", "opening", "0.00"), ("arr", "closing", "1200.00"),
+     ("arr", "new", "1200.00"), ("bookings", "booked", "100.00")],
+)  # fmt: skip
+def test_causes_by_month_count_a_balance_once(
+    lone_client: httpx.Client, view: str, measure: str, change: str
+) -> None:
+    before = send(lone_client, order("1"))
+    line = e.line("S", "100.00", "2026-05-04", "2026-06-03")
+    send(lone_client, e.accepted("2026-05-04", line, order="SO-2", deal="O-2"))
+    span = {"from": "2026-05-01", "to": "2026-08-31", "by": "month"}
+    answer = lone_client.get(f"/v1/reports/{view}/restatement", params={"from_known": before, **span})
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    (cause,), (total,) = found["causes"], found["totals"]
+    assert cause["change"][measure] == total["change"][measure] == change
+
+
 def test_a_fact_of_the_days_since_is_new_not_late(lone_client: httpx.Client) -> None:
     send(lone_client, order("1"))
     late = send(lone_client, invoice("1"))
