@@ -60,6 +60,8 @@ def build_app(house: House) -> ASGIApp:
         console.router,
     ):
         app.include_router(router)
+    if house.settings.noop:
+        app.include_router(operations.empty)
     token = house.settings.token
     guard = Guard(None if token is None else token.get_secret_value())
     return Edge(app, guard=guard, metrics=house.metrics)

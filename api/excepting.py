@@ -6,18 +6,17 @@ Does not belong here: which exceptions there are (projections/exceptions).
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
 from psycopg import Connection
 
-from api import cursors, reading
+from api import cursors, reading, sheets
 from api.parameters import (
     DEFAULT_TIMEOUT,
+    FORMAT,
     KNOWN,
     PAGING,
     WAITING,
@@ -27,6 +26,7 @@ from api.parameters import (
     Values,
 )
 from api.reporting import one_moment
+from domain.instants import format_instant
 from domain.money import UnknownCurrency, exponent, format_minor
 from projections import deals
 from projections.exceptions.codes import BY_CODE, OWNERS
@@ -42,7 +42,6 @@ COLUMNS: Final = (
     "suggested_action", "status", "assignee", "object", "detail", "explain",
 )  # fmt: skip
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TEXT: Final[dict[str, Any]] = {"type": "string"}
 
 
@@ -67,7 +66,7 @@ EXCEPTIONS: Final[dict[str, Parameter]] = {
     "currency": Parameter("Only those with an amount in this currency.", _TEXT),
     **PAGING,
     **WAITING,
-    "format": Parameter("`json` or `csv`; default: as `Accept` says.", {"enum": ["json", "csv"]}),
+    "format": FORMAT,
 }
 
 
@@ -138,13 +137,13 @@ def _pinned(connection: Connection[Any], wanted: Asked) -> tuple[Generation, int
     """The generation that answers, the position that is known, and the rows before the page."""
     if wanted.cursor is not None:
         cursor = cursors.read(wanted.cursor, wanted.identity())
-        return reading.generation(connection, cursor.generation), cursor.known, cursor.offset
+        return reading.generation_of(connection, cursor), cursor.known, cursor.offset
     live = reading.generation(connection, None)
     return live, reading.known_position(connection, wanted.known, live), 0
 
 
 def listing(connection: Connection[Any], wanted: Asked) -> dict[str, Any]:
-    """The answer: one page of rows, and what all pages come to per currency and code.
+    """The answer: one page of rows, and what all pages come to by code and currency.
 
     Raises NoGeneration, GenerationGone, NotYetProjected, CursorRefused.
     """
@@ -184,15 +183,21 @@ def _query(connection: Connection[Any], wanted: Asked, generation: Generation, k
 
 
 def _totals(found: list[Shown]) -> list[dict[str, Any]]:
-    sums: dict[str, list[int]] = {}
+    """By code and currency: the same money may be at risk under several codes, so these don't add up."""
+    sums: dict[tuple[str, str], list[int]] = {}
     for one in found:
         if one.found.amount is not None:
-            held = sums.setdefault(one.found.currency, [0, 0])
+            held = sums.setdefault((one.found.code, one.found.currency), [0, 0])
             held[0] += one.found.amount
             held[1] += 1
     return [
-        {"currency": currency, "amount_at_risk": format_minor(amount, currency), "count": count}
-        for currency, (amount, count) in sorted(sums.items())
+        {
+            "code": code,
+            "currency": currency,
+            "amount_at_risk": format_minor(amount, currency),
+            "count": count,
+        }
+        for (code, currency), (amount, count) in sorted(sums.items())
     ]
 
 
@@ -209,7 +214,7 @@ _VIEW_OF: Final = {
     "CURRENCY_MISMATCH": "backlog", "ORPHAN_INVOICE": "backlog", "OVERBILLED": "backlog",
     "BILLING_OVERDUE": "backlog", "FULFILLED_NOT_BILLED": "billing", "PAST_DUE": "collections",
     "PROMISE_BROKEN": "collections", "UNAPPLIED_AGED": "collections", "ORPHAN_PAYMENT": "collections",
-    "LATE_RENEWAL": "arr", "RECOGNITION_MISMATCH": "billing",
+    "LATE_RENEWAL": "arr", "RECOGNITION_MISMATCH": "billing", "EXPIRED_STILL_BILLING": "billing",
 }  # fmt: skip
 
 
@@ -229,7 +234,8 @@ class _Links(NamedTuple):
             facts = one.found.facts
             return f"/v1/milestones/{facts[0]}" if facts else f"/v1/laws?at={self.at}"
         view = _VIEW_OF.get(code)
-        if view is None or not currency:
+        # a document in another currency has posted nothing
+        if view is None or not currency or (code == "CURRENCY_MISMATCH" and one.found.object):
             key = quote(one.deal, safe="/:")
             return f"/v1/deals/{key}/timeline?known_position={self.known}"
         told = {
@@ -264,7 +270,7 @@ def _row(one: Shown, link: _Links) -> dict[str, Any]:
         ),
         "age": age_of(one.age),
         "age_seconds": one.age,
-        "since": reading.text_of(_EPOCH + timedelta(microseconds=found.since)),
+        "since": format_instant(found.since),
         "owner": code.owner,
         "suggested_action": code.action,
         "status": handling.status,
@@ -291,8 +297,4 @@ def _handled(one: Shown) -> dict[str, Any] | None:
 
 def as_csv(answer: dict[str, Any]) -> str:
     """The rows as CSV (RFC 4180)."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\r\n", extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(answer["rows"])
-    return text.getvalue()
+    return sheets.as_csv(COLUMNS, answer["rows"])

@@ -47,14 +47,18 @@ def projection(connection: Connection[Any], now: datetime) -> dict[str, Any]:
     }
 
 
-def self_check(connection: Connection[Any], now: datetime) -> dict[str, Any]:
-    """What the last self-check of the books came to; `hold` is None before the first."""
+def self_check(connection: Connection[Any], now: datetime, every: float = 0) -> dict[str, Any]:
+    """What the last self-check of the books came to; `hold` is None before the first.
+
+    every: seconds between self-checks, 0 where there are none. `stale`: three in a row have been left out.
+    """
     found = selfcheck.last(connection)
     if found is None:
-        return {"checked_at": None, "age_seconds": None, "hold": None, "breaches": []}
+        return {"checked_at": None, "age_seconds": None, "stale": False, "hold": None, "breaches": []}
     return {
         "checked_at": text_of(found.checked_at),
         "age_seconds": round(max(0.0, (now - found.checked_at).total_seconds()), 3),
+        "stale": selfcheck.is_overdue(found, now, every),
         "generation": found.generation,
         "position": found.position,
         "at": found.at.isoformat(),
@@ -68,20 +72,19 @@ def health(connection: Connection[Any], schema: str, every: float) -> dict[str, 
 
     every: seconds between self-checks, 0 where there are none.
     """
-    found = status(connection, schema)
+    found = status(connection, schema, every)
     reasons = []
     if not found["projection"]["ok"]:
         reasons.append("the reports have fallen behind the log: is the projector running?")
     broken = dict.fromkeys(breach["law"] for breach in found["self_check"]["breaches"])
     reasons += [f"a law of the books is broken: {law}; see /v1/laws" for law in broken]
-    age = found["self_check"]["age_seconds"]
-    if every and age is not None and age > selfcheck.KEEP_SECONDS + 2 * max(every, selfcheck.MOST_REST):
+    if found["self_check"]["stale"]:
         reasons.append("the laws of the books have not been checked lately: is the projector running?")
     return {"status": "degraded" if reasons else "ok", "reasons": reasons, **found}
 
 
-def status(connection: Connection[Any], schema: str) -> dict[str, Any]:
-    """Everything at a glance."""
+def status(connection: Connection[Any], schema: str, every: float = 0) -> dict[str, Any]:
+    """Everything at a glance. every: seconds between self-checks, 0 where there are none."""
     head = log.head(connection)
     commit = log.commit_of(connection, head) if head else None
     waiting, conflicts = log.counts(connection)
@@ -93,7 +96,7 @@ def status(connection: Connection[Any], schema: str) -> dict[str, Any]:
         "ok": bool(found["ok"]),
         "log": {"position": head, "recorded_at": None if commit is None else text_of(commit.recorded_at)},
         "projection": found,
-        "self_check": self_check(connection, now),
+        "self_check": self_check(connection, now, every),
         "quarantine": {"open": waiting},
         "conflicts": conflicts,
     }

@@ -5,17 +5,16 @@ Does not belong here: stages and how they are measured (projections/latency).
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Any, Final, NamedTuple
 
 from psycopg import Connection
 
-from api import reading
-from api.parameters import DEFAULT_TIMEOUT, KNOWN, WAITING, Known, Parameter, ParameterRefused, Values
+from api import reading, sheets
+from api.parameters import DEFAULT_TIMEOUT, FORMAT, KNOWN, WAITING, Known, Parameter, ParameterRefused, Values
 from api.reporting import one_moment
+from domain.instants import format_instant
 from projections import latency
 from projections.dimensions import GROUPS
 from projections.latency import Query, Stage
@@ -36,12 +35,11 @@ LATENCY: Final[dict[str, Parameter]] = {
         for name in FILTERS
     },
     **WAITING,
-    "format": Parameter("`json` or `csv`; default: as `Accept` says.", {"enum": ["json", "csv"]}),
+    "format": FORMAT,
 }
 COLUMNS: Final = (
     "stage", "count", "p50", "p90", "p99", "waiting", "oldest_waiting", "oldest_since", "oldest_deal",
 )  # fmt: skip
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Asked(NamedTuple):
@@ -99,14 +97,10 @@ def answer(connection: Connection[Any], wanted: Asked) -> dict[str, Any]:
 def _row(stage: Stage) -> dict[str, Any]:
     row = dict(zip(COLUMNS, stage, strict=True))
     if stage.oldest_since is not None:
-        row["oldest_since"] = reading.text_of(_EPOCH + timedelta(microseconds=stage.oldest_since))
+        row["oldest_since"] = format_instant(stage.oldest_since)
     return row
 
 
 def as_csv(told: dict[str, Any]) -> str:
     """The stages as CSV (RFC 4180)."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\r\n")
-    writer.writeheader()
-    writer.writerows(told["rows"])
-    return text.getvalue()
+    return sheets.as_csv(COLUMNS, told["rows"])

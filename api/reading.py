@@ -15,8 +15,9 @@ import msgspec
 from psycopg import Connection
 
 from adapters.postgres import reading as log
+from api.cursors import Cursor, CursorRefused
 from api.freshness import NotYetProjected
-from api.parameters import Known
+from api.parameters import Known, ParameterRefused
 from api.rendering import event_of
 from domain.milestones import Milestone
 from domain.stored import CODEC
@@ -52,12 +53,28 @@ def generation(connection: Connection[Any], wanted: int | None) -> Generation:
     return found
 
 
+def generation_of(connection: Connection[Any], cursor: Cursor) -> Generation:
+    """The generation that a cursor names. Raises CursorRefused where no page was given from such a moment."""
+    found = generation(connection, cursor.generation)
+    if not cursor.since <= cursor.known <= found.position:
+        raise CursorRefused("this cursor was never given: take `next` of the page before")
+    return found
+
+
 def log_position(connection: Connection[Any], known: Known) -> int:
-    """The last position of the log that counts: positions from 1, 0 before the first."""
+    """The last position of the log that counts: positions from 1, 0 before the first.
+
+    Raises ParameterRefused for a position that is not recorded yet: once it is, the answer would be another.
+    """
     if known.instant is not None:
         return _position_at(connection, known.instant)
     head = log.head(connection)
-    return head if known.position is None else min(known.position, head)
+    if known.position is not None and known.position > head:
+        raise ParameterRefused(
+            f"position {known.position} is not recorded yet: the log ends at {head}. Give a known position up"
+            " to that, or none for everything that is recorded"
+        )
+    return head if known.position is None else known.position
 
 
 def _position_at(connection: Connection[Any], instant: int) -> int:

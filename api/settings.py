@@ -74,6 +74,12 @@ class Settings(BaseSettings):
         alias="CAIRN_SELF_CHECK_SECONDS",
         description="Seconds between checks of the laws of the books beside the projector; 0: none.",
     )
+    noop: bool = Field(
+        default=False,
+        alias="CAIRN_NOOP",
+        description="For benchmarks only: `1` serves `/v1/noop`, which does nothing: the floor to compare"
+        " with.",
+    )
     crash_at: str | None = Field(
         None,
         alias="CAIRN_CRASH_AT",

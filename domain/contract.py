@@ -17,7 +17,7 @@ import msgspec
 from domain import milestones as m
 from domain import reading as r
 from domain.cloudevents import envelope_reasons
-from domain.instants import day_of, parse_instant
+from domain.instants import day_of, is_within_range, parse_instant
 from domain.keys import is_key, own_key
 from domain.money import UnknownCurrency, exponent
 from domain.refusals import Reason, Refused, pointer
@@ -89,6 +89,18 @@ CATALOGUE: Final[dict[str, MilestoneType]] = {
 
 def parse_event(event: Any) -> m.Milestone:
     """A milestone from a CloudEvent's JSON object. Raises Refused with every reason found."""
+    return _parse(event, is_held=False)
+
+
+def read_held(content: bytes) -> m.Milestone:
+    """A milestone from JSON that the log holds already, as the replacement in a correction.
+
+    What came in before times had a range is read as it came. Raises Refused for anything else.
+    """
+    return _parse(msgspec.json.decode(content), is_held=True)
+
+
+def _parse(event: Any, *, is_held: bool) -> m.Milestone:
     reasons = envelope_reasons(event)
     if reasons:
         raise Refused(reasons)
@@ -97,13 +109,15 @@ def parse_event(event: Any) -> m.Milestone:
         raise Refused([_unknown_type(event["type"])])
     reading = r.Reading()
     envelope = _read_envelope(event, reading)
+    if not is_held and not is_within_range(envelope[-1]):
+        reading.refuse("time_range", "/time", "must lie between 0001-01-02 and 9999-12-30 in UTC")
     body = event.get("data")
     if not isinstance(body, dict):
         reading.refuse("data_missing", "/data", "give the milestone its data as a JSON object")
         raise Refused(reading.reasons)
     common = _read_common(event, body, envelope, reading)
     values = _read_fields(described, body, reading)
-    _check_whole(described, values, reading)
+    _check_whole(described, values, reading, is_held=is_held)
     if reading.reasons:
         raise Refused(reading.reasons)
     return described.struct(*common, *values)
@@ -244,7 +258,7 @@ def _read_currency(value: Any, reading: r.Reading, path: str) -> str | None:
     return None
 
 
-def _check_whole(described: MilestoneType, values: list[Any], reading: r.Reading) -> None:
+def _check_whole(described: MilestoneType, values: list[Any], reading: r.Reading, *, is_held: bool) -> None:
     """Rules that concern more than one field."""
     struct = described.struct
     if struct in _SNAPSHOTS:
@@ -255,7 +269,7 @@ def _check_whole(described: MilestoneType, values: list[Any], reading: r.Reading
             reading.refuse("field_missing", "/data/lines", "give lines, or an amount")
     elif struct is m.MilestoneCorrected and not reading.reasons:
         try:
-            parse_event(msgspec.json.decode(values[2]))
+            _parse(msgspec.json.decode(values[2]), is_held=is_held)
         except Refused as refused:
             for reason in refused.reasons:
                 reading.refuse(reason.code, "/data/replacement" + reason.pointer, reason.message)

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 _DAY_US: Final = 86_400_000_000
+_FIRST_DAY: Final = date.min.toordinal() - _EPOCH_ORDINAL
 _LAST_DAY: Final = date.max.toordinal() - _EPOCH_ORDINAL
 _CYCLE_YEARS: Final = 400  # after which the calendar repeats, to the day
 _CYCLE_DAYS: Final = 146_097
@@ -76,8 +77,8 @@ def day_of(microseconds: int) -> int:
 
 
 def to_date(day: int) -> date:
-    """Day number to a date."""
-    return date.fromordinal(day + _EPOCH_ORDINAL)
+    """Day number to a date; beyond the calendar the first or last day of it."""
+    return date.fromordinal(max(_FIRST_DAY, min(day, _LAST_DAY)) + _EPOCH_ORDINAL)
 
 
 def from_date(day: date) -> int:
@@ -86,8 +87,23 @@ def from_date(day: date) -> int:
 
 
 def format_day(day: int) -> str:
-    """Day number to `YYYY-MM-DD`."""
+    """Day number to `YYYY-MM-DD`; beyond the calendar the first or last day of it."""
     return to_date(day).isoformat()
+
+
+def is_within_range(microseconds: int) -> bool:
+    """Whether an instant has a date in every time zone: from 0001-01-02 to 9999-12-30 in UTC."""
+    return _FIRST_DAY < microseconds // _DAY_US < _LAST_DAY
+
+
+def format_instant(microseconds: int) -> str:
+    """An instant as RFC 3339 in UTC with microseconds; beyond the calendar the first or last one in it."""
+    day, rest = divmod(microseconds, _DAY_US)
+    if not _FIRST_DAY <= day <= _LAST_DAY:
+        rest = 0 if day < _FIRST_DAY else _DAY_US - 1
+    seconds, micro = divmod(rest, 1_000_000)
+    minutes, second = divmod(seconds, 60)
+    return f"{format_day(day)}T{minutes // 60:02}:{minutes % 60:02}:{second:02}.{micro:06}Z"
 
 
 def civil(day: int) -> tuple[int, int, int]:

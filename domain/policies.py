@@ -113,6 +113,10 @@ SLA_HOURS: Final[Mapping[str, int]] = MappingProxyType(
 
 
 _TOLERANCE: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,4})?")
+#: Ten years: an exception that waits for longer would never show.
+MOST_HOURS: Final = 87_660
+#: Names of the zone database that mean another zone from machine to machine, or count leap seconds.
+_NO_ZONE: Final = re.compile(r"localtime|posixrules|Factory|(posix|right)/.*", re.IGNORECASE | re.DOTALL)
 
 
 class PolicyRefused(ValueError):
@@ -308,11 +312,41 @@ def read_settings(settings: Any) -> dict[str, Any]:
     """The settings that a policy sets, as they came. Raises PolicyRefused where they can't be read."""
     if not isinstance(settings, dict):
         raise PolicyRefused("settings must be a JSON object")
-    merged(DEFAULT_SETTINGS, settings)
+    found = merged(DEFAULT_SETTINGS, settings)
+    # not in `merged`: a generation that has adopted such settings once must still be readable
+    if _NO_ZONE.fullmatch(found.time_zone):
+        raise PolicyRefused(f"time_zone {found.time_zone!r} is not of one place: give e.g. Europe/Berlin")
+    for code, hours in found.sla_hours.items():
+        if code not in SLA_HOURS:
+            raise PolicyRefused(
+                f"sla_hours names {code[:80]!r}, which waits for nothing; known: {', '.join(SLA_HOURS)}"
+            )
+        _check_hours(f"sla_hours of {code}", hours)
+    _check_hours("quarter_end_hours", found.quarter_end_hours)
     return settings
 
 
+def _check_hours(name: str, hours: int) -> None:
+    if not 0 <= hours <= MOST_HOURS:
+        raise PolicyRefused(f"{name} must be whole hours from 0 to {MOST_HOURS:,} (ten years)")
+
+
+def _check_name(what: str, name: str) -> None:
+    """A stamp `name@version` is put in addresses and lists: it must be read back as what it was."""
+    if name != name.strip() or not name.isprintable() or "," in name or "@" in name:
+        raise PolicyRefused(
+            f"the {what} {name[:80]!r} can't be asked for: leave out commas, @, blanks around it"
+            " and characters that can't be seen"
+        )
+
+
 def version_of(fact: m.PolicyActivated) -> Version:
-    """The version that a milestone activates. Raises PolicyRefused where its settings can't be read."""
+    """The version that a milestone activates. Raises PolicyRefused where it can't be read or be named."""
+    _check_name("name", fact.policy)
+    _check_name("version", fact.version)
+    if fact.policy.casefold() == DEFAULT_VERSION.policy:
+        raise PolicyRefused(
+            f"the name {fact.policy!r} is that of what holds without any policy: give it another"
+        )
     read_settings(fact.settings)
     return Version(fact.policy, fact.version, fact.from_, fact.settings, fact.attributes.get("actor", ""))

@@ -16,10 +16,14 @@ import msgspec
 from domain import milestones as m
 from domain.instants import parse_day
 from domain.money import MAX_MINOR, AmountRefused, parse_decimal
-from domain.refusals import Reason
+from domain.refusals import Reason, pointer
 
 MAX_TEXT: Final = 1_000
 MAX_LINES: Final = 10_000
+#: Numbers of one JSON object that are told to be out of place.
+_MOST_TOLD: Final = 100
+_LEAST_INTEGER: Final = -(2**63)
+_MOST_INTEGER: Final = 2**64 - 1
 _PERIOD: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
 
 
@@ -174,11 +178,23 @@ def texts(value: Any, reading: Reading, path: str) -> tuple[str, ...] | None:
 
 
 def json_value(value: Any, reading: Reading, path: str) -> Any:
-    """Any JSON object, kept as it is."""
-    if isinstance(value, dict):
-        return value
-    reading.refuse("object_format", path, "must be a JSON object")
-    return None
+    """Any JSON object, kept as it is; its numbers are integers of at most 64 bits."""
+    if not isinstance(value, dict):
+        reading.refuse("object_format", path, "must be a JSON object")
+        return None
+    before = len(reading.reasons)
+    left: list[tuple[str, Any]] = [(path, value)]
+    while left and len(reading.reasons) < before + _MOST_TOLD:
+        at, item = left.pop()
+        if isinstance(item, dict):
+            left += [(at + pointer(name), inner) for name, inner in item.items()]
+        elif isinstance(item, list):
+            left += [(f"{at}/{n}", inner) for n, inner in enumerate(item)]
+        elif isinstance(item, float):
+            reading.refuse("number_format", at, 'must be a decimal in a text, e.g. "1.50", not a JSON number')
+        elif isinstance(item, int) and not _LEAST_INTEGER <= item <= _MOST_INTEGER:
+            reading.refuse("number_range", at, "must be an integer of 64 bits; send others as a text")
+    return value if len(reading.reasons) == before else None
 
 
 def choice(choices: tuple[str, ...]) -> Converter:
@@ -319,7 +335,7 @@ def replacement(value: Any, reading: Reading, path: str) -> bytes | None:
     if not isinstance(value, dict):
         reading.refuse("object_format", path, "must be a whole milestone (a CloudEvent)")
         return None
-    return msgspec.json.encode(value)
+    return msgspec.json.encode(value, enc_hook=float)  # a fraction that no field reads
 
 
 CONVERTERS: Final[dict[str, Converter]] = {

@@ -25,12 +25,16 @@ MOST: Final = 3
 
 
 def activated(connection: Connection[Any], generation: int, known: int) -> list[Version]:
-    """The versions that milestones have activated, as known by a position; of one stamp the last."""
+    """The versions that milestones have activated, as known by a position; of one stamp the last.
+
+    A generation of an earlier version of the rules may hold some that don't count as readable any more.
+    """
     found: dict[str, Version] = {}
     for _, fact in notices.in_force(connection, generation, known, PolicyActivated):
-        version = version_of(fact)
-        found.pop(version.stamp, None)
-        found[version.stamp] = version
+        with suppress(PolicyRefused):
+            version = version_of(fact)
+            found.pop(version.stamp, None)
+            found[version.stamp] = version
     return list(found.values())
 
 
@@ -72,6 +76,12 @@ def wanted(connection: Connection[Any], live: Generation) -> list[Policies]:
         if all(posting != other.posting_settings() for other in (live.policies, *found)):
             found.append(policies)
     return found[:MOST]
+
+
+def has_books(connection: Connection[Any], live: Generation, policies: Policies) -> bool:
+    """Whether some policies are among those that have a generation, or will have one."""
+    posting = policies.posting_settings()
+    return any(other.posting_settings() == posting for other in (live.policies, *wanted(connection, live)))
 
 
 def tend(connection: Connection[Any], schema: str) -> list[int]:

@@ -10,11 +10,10 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
-import msgspec
 from msgspec.structs import replace
 
 from domain import milestones as m
-from domain.contract import parse_event
+from domain.contract import read_held
 from domain.keys import own_key
 from domain.policies import Policies
 from projections.facts import Fact, SequenceKey, business_key, dated
@@ -54,7 +53,7 @@ def recency(fact: Fact) -> Recency:
 @lru_cache(maxsize=4_096)
 def replacement_of(content: bytes) -> m.AnyMilestone:
     """The milestone in a correction. It was checked when the correction came in."""
-    found: m.AnyMilestone = parse_event(msgspec.json.decode(content))  # type: ignore[assignment]
+    found: m.AnyMilestone = read_held(content)  # type: ignore[assignment]
     return found
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any, NamedTuple
 
 from psycopg import Connection
 
-from domain.instants import format_day, from_date
+from domain.instants import format_day
 from domain.keys import name_order
 from domain.money import format_minor
 from projections import accounts as a
@@ -32,6 +33,8 @@ class Streams(NamedTuple):
 
 def find(connection: Connection[Any], key: str, generation: int, known: int) -> Streams:
     """The deal that a key belonged to by a position. Raises DealUnknown."""
+    if not can_be_held(key):
+        raise DealUnknown(f"there is no key {key!r}: no text of the ledger holds such characters")
     row = connection.execute(queries.statement("deal_streams"), {"key": key, "known": known}).fetchone()
     if row is None or row[0] is None:
         raise DealUnknown(f"no milestone with the key {key!r} had been recorded by position {known}")
@@ -42,8 +45,15 @@ def find(connection: Connection[Any], key: str, generation: int, known: int) -> 
     return found._replace(deal=placed[0]) if placed is not None and placed[0] else found
 
 
+def can_be_held(key: str) -> bool:
+    """Whether the log could hold such a text: not with NUL, nor with half of a surrogate pair."""
+    return "\0" not in key and key.encode(errors="replace").decode() == key
+
+
 def number_of(connection: Connection[Any], key: str, generation: int, known: int) -> int:
     """The number under which a deal's postings stand, by any key that it had then; 0 where none had it."""
+    if not can_be_held(key):
+        return 0
     own = payment_deal(connection, key, generation, known)
     if own is not None:
         return own
@@ -81,19 +91,12 @@ def deal(
     found = find(connection, key, generation.id, known)
     number = payment_deal(connection, key, generation.id, known) or found.deal
     facts = standing(facts_of(connection, found, generation, known), generation.policies).facts
-    keys = sorted({k for fact in facts for k in fact.milestone.keys}, key=name_order)
-    dimensions: dict[str, str] = {}
-    for fact in facts:
-        if fact.milestone.effective <= from_date(at):
-            dimensions |= fact.milestone.dimensions
-    if "customer" in dimensions:
-        merged = merges.survivors(connection, generation.id, known)
-        dimensions["customer"] = merged.get(dimensions["customer"], dimensions["customer"])
+    keys = _keys(connection, facts, number, generation.id, known)
     return {
-        "deal": key if number < 0 or not keys else keys[0],
+        "deal": _name(connection, number, generation.id, known) or (keys[0] if keys else key),
         "number": number,
         "keys": keys,
-        "dimensions": dimensions,
+        "dimensions": _dimensions(connection, number, generation.id, known, at),
         "milestones": len(facts),
         "first_effective_on": format_day(facts[0].milestone.effective) if facts else None,
         "last_effective_on": format_day(facts[-1].milestone.effective) if facts else None,
@@ -101,6 +104,40 @@ def deal(
         "balances": balances(connection, number, generation.id, known, at),
         "findings": findings(connection, number, generation.id, known),
     }
+
+
+def _keys(
+    connection: Connection[Any], facts: Iterable[Fact], number: int, generation: int, known: int
+) -> list[str]:
+    """The keys that a deal's facts name, but for those that a split has given to another."""
+    keys = sorted({key for fact in facts for key in fact.milestone.keys}, key=name_order)
+    rows = connection.execute(
+        queries.statement("key_places", generation), {"keys": keys, "known": known}
+    ).fetchall()
+    elsewhere = {key for key, deal_ in rows if deal_ and deal_ != number}
+    return [key for key in keys if key not in elsewhere]
+
+
+def _name(connection: Connection[Any], number: int, generation: int, known: int) -> str | None:
+    """What the journal calls a deal; None where it has posted nothing by then."""
+    row = connection.execute(
+        queries.statement("deal_names", generation), {"deals": [number], "known": known}
+    ).fetchone()
+    return None if row is None else str(row[1])
+
+
+def _dimensions(
+    connection: Connection[Any], number: int, generation: int, known: int, at: date
+) -> dict[str, str]:
+    """What reports group a deal by on a date; a merged customer as the one that survives."""
+    rows = connection.execute(
+        queries.statement("dimensions_of_deal", generation), {"deal": number, "known": known, "at": at}
+    ).fetchall()
+    dimensions: dict[str, str] = dict(rows)
+    if "customer" in dimensions:
+        merged = merges.survivors(connection, generation, known)
+        dimensions["customer"] = merged.get(dimensions["customer"], dimensions["customer"])
+    return dimensions
 
 
 def payment_deal(connection: Connection[Any], key: str, generation: int, known: int) -> int | None:
@@ -136,7 +173,11 @@ def findings(connection: Connection[Any], number: int, generation: int, known: i
 
 
 class Entry(NamedTuple):
-    """A milestone on a deal's timeline, as it was recorded. state: `stands`, `corrected` or `voided`."""
+    """A milestone on a deal's timeline, as it was recorded.
+
+    state: `stands`, `corrected`, `voided`, or `claim` where the system that reported it is not the system of
+    record: it posts nothing.
+    """
 
     fact: Fact
     state: str
@@ -147,12 +188,12 @@ def timeline(connection: Connection[Any], key: str, generation: Generation, know
     found = find(connection, key, generation.id, known)
     facts = facts_of(connection, found, generation, known)
     resolved = standing(facts, generation.policies)
-    voided = {fact.position for fact in resolved.voided}
-    amended = set(resolved.amended)
-    return [
-        Entry(
-            fact,
-            "voided" if fact.position in voided else "corrected" if fact.position in amended else "stands",
-        )
-        for fact in facts
-    ]
+    states = dict.fromkeys((fact.position for fact in facts if not _entitled(fact, generation)), "claim")
+    states |= {fact.position: "claim" for fact, code in resolved.misfits if code == "SOR_VIOLATION"}
+    states |= dict.fromkeys(resolved.amended, "corrected")
+    states |= {fact.position: "voided" for fact in resolved.voided}
+    return [Entry(fact, states.get(fact.position, "stands")) for fact in facts]
+
+
+def _entitled(fact: Fact, generation: Generation) -> bool:
+    return generation.policies.at(fact.milestone.effective).entitled(fact.milestone)

@@ -7,26 +7,31 @@ Belongs here: keys to deals, for the facts of one cluster. Does not belong here:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from domain import milestones as m
 from domain.keys import kind_of, name_order, own_key, rank_of
 from domain.placement import leads
+from projections import inheriting
 from projections.amending import AMENDING, Recency, Standing, recency
-from projections.facts import Fact
+from projections.facts import BusinessKey, Fact
+from projections.inheriting import Entries
 
 _OTHER_KINDS: Final = rank_of("")
 
 
 class Parts(NamedTuple):
     """facts: deal of each fact, by position. keys: deal of each joining key. idle: keys that only facts name
-    which don't stand: a fact that names one moves where those are shown.
+    which don't stand: a fact that names one moves where those are shown. sides: where splits stand. kept: by
+    deal, what its dimensions were before it was parted from another.
     """
 
     facts: dict[int, int]
     keys: dict[str, int]
     idle: frozenset[str] = frozenset()
+    sides: Sides | None = None
+    kept: dict[int, Entries] = {}  # noqa: RUF012 - never changed
 
 
 #: Every fact is of the deal of its stream.
@@ -38,26 +43,77 @@ def parts(found: Standing, raw: Iterable[Fact]) -> Parts:
     joining = {fact.position: leads(fact.milestone).joining for fact in found.facts}
     said = (f for f in found.facts if f.position not in found.claims)
     splits = sorted((f for f in said if isinstance(f.milestone, m.DealSplit)), key=recency)
-    sides = _Sides(found.facts, splits)
+    is_split = any(isinstance(fact.milestone, m.DealSplit) for fact in found.facts)
+    sides = Sides(found.facts if is_split else (), splits)
+    sets = _joined(found.facts, joining, found.claims, sides)
+    numbered = _numbered(found, raw, joining, sets)
+    if not is_split:
+        return numbered
+    return numbered._replace(sides=sides, kept=_kept(found, joining, sides, splits, sets, numbered.keys))
+
+
+def _joined(
+    facts: Iterable[Fact], joining: dict[int, tuple[str, ...]], claims: frozenset[int], sides: Sides
+) -> _Sets:
+    """The keys that facts join. A split that is not among those in force joins nothing."""
     sets = _Sets()
-    for fact in found.facts:
+    for fact in facts:
         keys = joining[fact.position]
         if not keys:
             continue
         own = _anchor(fact, keys)
         sets.add(own)
-        claimed = fact.position in found.claims
+        claimed = fact.position in claims
         if isinstance(fact.milestone, m.DealSplit):
             if claimed:  # it is shown in one of the deals that it speaks of
                 sets.join((own, min((key for key in keys if key != own), key=name_order, default=own)))
-                continue
-            number = sides.number_of(fact)
-            sets.join([key for key in keys if sides.side(key) == number])
+            elif sides.has(fact):
+                number = sides.number_of(fact)
+                sets.join([key for key in keys if sides.side(key) == number])
         elif isinstance(fact.milestone, m.DealsLinked) and not claimed and sides.heals(fact, keys):
             sets.join(keys)
         else:
             sides.join(sets, (own, *keys), isinstance(fact.milestone, m.DealsLinked))
-    return _numbered(found, raw, joining, sets)
+    return sets
+
+
+def _kept(
+    found: Standing,
+    joining: dict[int, tuple[str, ...]],
+    sides: Sides,
+    splits: list[Fact],
+    sets: _Sets,
+    deal_of: dict[str, int],
+) -> dict[int, Entries]:
+    """What the deals that splits have parted keep of the dimensions that they had in common."""
+    facts = [fact for fact in found.facts if joining[fact.position]]
+    anchor = {fact.position: _anchor(fact, joining[fact.position]) for fact in facts}
+    whole = _Sets()
+    for fact in facts:
+        whole.join((anchor[fact.position], *joining[fact.position]))
+    scopes: dict[str, inheriting.Scope] = {}
+    for split in splits:
+        scope = scopes.setdefault(
+            whole.root(anchor[split.position]), inheriting.Scope([], [], anchor, joining)
+        )
+        scope.splits.append(split)
+    for fact in facts:
+        root = whole.root(anchor[fact.position])
+        if root in scopes:
+            scopes[root].facts.append(fact)
+    for scope in scopes.values():
+        last = max(split.key for split in scope.splits)
+        sides.settled.update((key, last) for fact in scope.facts for key in joining[fact.position])
+
+    def partition(some: Sequence[Fact], in_force: Sequence[Fact]) -> inheriting.Root:
+        return _joined(some, joining, found.claims, Sides(some, in_force)).root
+
+    return {
+        deal_of[root]: entries
+        for scope in scopes.values()
+        for root, entries in inheriting.kept(scope, partition, sets.root).items()
+        if root in deal_of
+    }
 
 
 def _anchor(fact: Fact, keys: tuple[str, ...]) -> str:
@@ -147,26 +203,75 @@ class _Sets:
             self._parent[other] = roots[0]
 
 
-class _Sides:
+class Sides:
     """On which side of the splits each key is: 0 where no split has taken it.
 
     A document that no split names goes with what it was made for: of the keys that its own milestones name,
     those of the latest kind before its own (an invoice with its order, rather than with the opportunity).
     """
 
-    def __init__(self, facts: Iterable[Fact], splits: list[Fact]) -> None:
+    def __init__(self, facts: Iterable[Fact], splits: Sequence[Fact]) -> None:
         self._times: dict[int, Recency] = {0: (-(10**30), "", (0, 0, ""), "", "")}
         self._numbers = {split.position: number for number, split in enumerate(splits, 1)}
-        self._sides: dict[str, int] = {}
+        self._sides: dict[str, int] = {}  # found so far
         for number, split in enumerate(splits, 1):
             self._times[number] = recency(split)
             self._sides.update(dict.fromkeys(split.milestone.keys, number))
+        self._split = frozenset(self._sides)  # keys that splits name
         self._named: dict[str, set[str]] = {}
-        if splits:
-            for fact in facts:
-                keys = leads(fact.milestone).joining
-                if keys and not isinstance(fact.milestone, (m.DealSplit, m.DealsLinked)):
-                    self._named.setdefault(_anchor(fact, keys), set()).update(keys)
+        self._heard: set[str] = set()
+        #: of keys that were one deal before a split: the last split of it. What comes before that one may
+        #: change what the parts keep of the dimensions that they had in common
+        self.settled: dict[str, BusinessKey] = {}
+        self.learn(facts)
+
+    def learn(self, facts: Iterable[Fact]) -> None:
+        """Take note of the keys that facts name, before anything is asked of those."""
+        for fact in facts:
+            keys = leads(fact.milestone).joining
+            self._heard.update(keys)
+            if keys and not isinstance(fact.milestone, (m.DealSplit, m.DealsLinked)):
+                self._named.setdefault(_anchor(fact, keys), set()).update(keys)
+
+    def heard_of(self, key: str) -> bool:
+        """Whether a fact names a key."""
+        return key in self._heard
+
+    def keep(self, fact: Fact, keys: tuple[str, ...], known: dict[str, int]) -> bool:
+        """Whether one more fact goes to the deal in which all its known keys are, and all others stay.
+
+        keys: that join it. Only its own may be new. The fact is taken note of; after a no, all is asked anew.
+        """
+        settled = [self.settled[key] for key in keys if key in self.settled]
+        if settled and fact.key < max(settled):
+            return False
+        if not self._keeps(fact, keys, known):
+            return False
+        if settled:
+            self.settled.update(dict.fromkeys(keys, max(settled)))
+        return True
+
+    def _keeps(self, fact: Fact, keys: tuple[str, ...], known: dict[str, int]) -> bool:
+        own = _anchor(fact, keys)
+        others = set(keys) - {own}
+        if not all(key in known for key in others) or (own in self._heard and own not in known):
+            return False
+        self._heard.add(own)
+        named = self._named.setdefault(own, set())
+        if own in known and others <= named:
+            return True
+        if own in known and rank_of(kind_of(own)) == _OTHER_KINDS:
+            return False  # such keys may lead to one another in a circle
+        before = self.side(own)
+        named.update(keys)
+        if own not in self._split:
+            self._sides.pop(own, None)
+        side = self.side(own)
+        return side == before if own in known else any(self.side(key) == side for key in others)
+
+    def has(self, split: Fact) -> bool:
+        """Whether a split is in force here."""
+        return split.position in self._numbers
 
     def number_of(self, split: Fact) -> int:
         return self._numbers[split.position]

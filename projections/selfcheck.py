@@ -40,17 +40,22 @@ Connect = Callable[[], Connection[Any]]
 
 
 class Outcome(NamedTuple):
-    """What a check came to. at: the day whose books were checked. breaches: as laws.check gives them."""
+    """What a check came to. at: the day whose books were checked. breaches: as laws.check gives them.
+
+    rest: seconds that it rests before the next at the least, as long as it took.
+    """
 
     generation: int
     position: int
     at: date
     breaches: list[dict[str, Any]]
     checked_at: datetime
+    rest: float = 0.0
 
 
 def check(connection: Connection[Any], at: date) -> Outcome | None:
     """Check the live generation on a day, as known at its position; None before the first generation."""
+    begun = time.monotonic()
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         connection.execute(f"SET LOCAL statement_timeout = {MOST_MILLISECONDS}")
@@ -59,30 +64,38 @@ def check(connection: Connection[Any], at: date) -> Outcome | None:
         if live is None:
             return None
         breaches = laws.check(connection, live.id, at, live.position)
-    return Outcome(live.id, live.position, at, breaches, datetime.now(UTC))
+    rest = (time.monotonic() - begun) / SHARE
+    return Outcome(live.id, live.position, at, breaches, datetime.now(UTC), rest)
 
 
 def note(connection: Connection[Any], outcome: Outcome) -> bool:
-    """Keep an outcome where it says something new, and once an hour: whether a row was written."""
-    row = connection.execute(
-        queries.statement("selfcheck_note"),
-        {
-            "generation": outcome.generation,
-            "position": outcome.position,
-            "at": outcome.at,
-            "breaches": json.dumps(outcome.breaches),
-            "keep": KEEP_SECONDS,
-        },
-    ).fetchone()
+    """Keep an outcome where it says something new, and once an hour: whether a row was written.
+
+    When and up to where it was checked is noted every time.
+    """
+    told = {
+        "generation": outcome.generation,
+        "position": outcome.position,
+        "at": outcome.at,
+        "breaches": json.dumps(outcome.breaches),
+        "keep": KEEP_SECONDS,
+        "rest": outcome.rest,
+    }
+    with connection.transaction():
+        row = connection.execute(queries.statement("selfcheck_note"), told).fetchone()
+        connection.execute(queries.statement("selfcheck_made"), told)
     return row is not None
 
 
 def last(connection: Connection[Any]) -> Outcome | None:
-    """The outcome kept last, None before the first. It stands for at most an hour of checks that agree."""
-    row = connection.execute(
-        "SELECT generation, position, at, breaches, checked_at FROM self_check ORDER BY id DESC LIMIT 1"
-    ).fetchone()
+    """What the last check came to, None before the first."""
+    row = connection.execute(queries.statement("selfcheck_last")).fetchone()
     return None if row is None else Outcome(*row)
+
+
+def is_overdue(outcome: Outcome, now: datetime, every: float) -> bool:
+    """Whether three checks in a row have been left out. every: seconds between checks, 0: there are none."""
+    return every > 0 and (now - outcome.checked_at).total_seconds() > 3 * max(every, outcome.rest)
 
 
 def once(connection: Connection[Any]) -> Outcome | None:

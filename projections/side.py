@@ -34,16 +34,37 @@ def under(connection: Connection[Any], live: Generation, known: int, stamp: str)
     """The generation to read under a policy `name@version`, with the policies that hold then.
 
     `default@1` is the default alone; any other has been activated in the log, as known by the position, and
-    takes the place of the live versions of its name. Raises ReportRefused for one that is not known,
-    NotYetPrepared where the books under it are not there yet.
+    takes the place of the live versions of its name. Raises ReportRefused for one that is not known or has no
+    books beside the live ones, NotYetPrepared where the books under it are not there yet.
     """
     policies = named(connection, live, known, stamp)
     if policies.posting_settings() == live.policies.posting_settings():
         return live._replace(policies=policies)
     found = find(connection, policies)
     if found is None:
+        if not alternatives.has_books(connection, live, policies):
+            again = "" if stamp == DEFAULT_POLICY else ", or activate this one again"
+            raise ReportRefused(
+                f"no books are kept under {stamp}: beside those in force there are books under the"
+                f" {alternatives.MOST} policies activated last that post otherwise. Void those that are not"
+                f" wanted any more{again}",
+                _askable(connection, live),
+            )
         raise NotYetPrepared(f"the books under {stamp} are being prepared: ask again in a while")
     return found
+
+
+def _askable(connection: Connection[Any], live: Generation) -> tuple[str, ...]:
+    """The policies that a report can be asked under now, or soon."""
+    kept = [live.policies.posting_settings()]
+    kept += [policies.posting_settings() for policies in alternatives.wanted(connection, live)]
+    told = {DEFAULT_POLICY: DEFAULT_POLICIES}
+    for version in (
+        *live.policies.versions[1:],
+        *alternatives.activated(connection, live.id, live.position),
+    ):
+        told[version.stamp] = alternatives.with_version(live.policies, version)
+    return tuple(stamp for stamp, policies in told.items() if policies.posting_settings() in kept)
 
 
 def named(connection: Connection[Any], live: Generation, known: int, stamp: str) -> Policies:

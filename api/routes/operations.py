@@ -1,4 +1,7 @@
-"""What operators and programs ask of the server itself: health, metrics, status, schemas, the empty route."""
+"""What operators and programs ask of the server itself: health, metrics, status, schemas.
+
+And the empty route, which is served for benchmarks only (CAIRN_NOOP) and is not published.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from api.routes.common import house_of, responses
 from api.schema import milestone_schema
 
 router: Final = APIRouter(tags=["operations"])
+empty: Final = APIRouter(include_in_schema=False)
 
 _NOTHING: Final = b'{"results":[]}'
 
@@ -70,13 +74,13 @@ async def get_schema() -> Response:
     return json_answer(milestone_schema())
 
 
-@router.get("/v1/noop", summary="Does nothing", openapi_extra={"responses": responses(401)})
+@empty.get("/v1/noop")
 async def get_nothing() -> Response:
     """What a request costs before anything is done: the floor that benchmarks compare with."""
     return Response(_NOTHING, media_type="application/json")
 
 
-@router.post("/v1/noop", summary="Reads a body and does nothing", openapi_extra={"responses": responses(401)})
+@empty.post("/v1/noop")
 async def post_nothing(request: Request) -> Response:
     """The same for requests with a body."""
     await read_body(request, house_of(request).settings.max_body)

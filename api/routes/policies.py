@@ -14,8 +14,8 @@ from api.answers import json_answer
 from api.reporting import one_moment
 from api.routes.common import house_of, responses
 from domain.instants import format_day
-from domain.policies import DEFAULT_POLICY, DEFAULT_SETTINGS, Policies, Version
-from projections import alternatives, generations
+from domain.policies import DEFAULT_POLICIES, DEFAULT_SETTINGS, DEFAULT_VERSION, Policies, Version
+from projections import alternatives, side
 from projections.generations import Generation
 
 router: Final = APIRouter(tags=["reports"])
@@ -27,7 +27,11 @@ router: Final = APIRouter(tags=["reports"])
     openapi_extra={"responses": responses(401, 503)},
 )
 async def get_policies(request: Request) -> Response:
-    """A report can be asked under any of them (`policy=`); a rebuild brings the activated ones into force."""
+    """A report can be asked under them (`policy=`); a rebuild brings the activated ones into force.
+
+    `books` says where its figures come from: `live`, `kept` beside those, `being_prepared`, or `none`: only
+    so many are kept, those of the policies activated last.
+    """
     return json_answer(await run_in_threadpool(house_of(request).read, _policies))
 
 
@@ -35,8 +39,6 @@ def _policies(connection: Connection[Any]) -> dict[str, Any]:
     with one_moment(connection):
         live = reading.generation(connection, None)
         versions = alternatives.activated(connection, live.id, live.position)
-        sides = generations.sides(connection)
-        known = {version.stamp: version for version in (*live.policies.versions[1:], *versions)}
         return {
             "known": {"position": live.position, "time": reading.recorded_at(connection, live.position)},
             "generation": live.id,
@@ -48,33 +50,37 @@ def _policies(connection: Connection[Any]) -> dict[str, Any]:
                 )
             ],
             "policies": [
-                {
-                    "name": DEFAULT_POLICY,
-                    "from": None,
-                    "author": "",
-                    "settings": msgspec.to_builtins(DEFAULT_SETTINGS),
-                    "can_be_asked": _can_be_asked(Policies(), live, sides),
-                },
-                *(_told(version, live, sides) for version in known.values()),
+                _told(version, policies, _books(connection, live, policies))
+                for version, policies in _askable(live, versions)
             ],
         }
 
 
-def _told(version: Version, live: Generation, sides: list[Generation]) -> dict[str, Any]:
+def _askable(live: Generation, activated: list[Version]) -> list[tuple[Version, Policies]]:
+    """Every version that has a name, with what would hold under it: the default's first."""
+    known = {version.stamp: version for version in (*live.policies.versions[1:], *activated)}
+    others = [(version, alternatives.with_version(live.policies, version)) for version in known.values()]
+    return [(DEFAULT_VERSION, DEFAULT_POLICIES), *others]
+
+
+def _told(version: Version, policies: Policies, books: str) -> dict[str, Any]:
+    is_default = policies is DEFAULT_POLICIES
     return {
         "name": version.stamp,
-        "from": format_day(version.from_),
+        "from": None if is_default else format_day(version.from_),
         "author": version.author,
-        "settings": version.settings,
-        "can_be_asked": _can_be_asked(alternatives.with_version(live.policies, version), live, sides),
+        "settings": msgspec.to_builtins(DEFAULT_SETTINGS) if is_default else version.settings,
+        "books": books,
+        "can_be_asked": books in ("live", "kept"),
     }
 
 
-def _can_be_asked(policies: Policies, live: Generation, sides: list[Generation]) -> bool:
-    """Whether the books under some policies are there and as far as the live ones."""
-    posting = policies.posting_settings()
-    if posting == live.policies.posting_settings():
-        return True
-    return any(
-        side.policies.posting_settings() == posting and side.position >= live.position for side in sides
-    )
+def _books(connection: Connection[Any], live: Generation, policies: Policies) -> str:
+    """Where the figures under some policies come from, and whether they are as far as the live ones."""
+    if policies.posting_settings() == live.policies.posting_settings():
+        return "live"
+    found = side.find(connection, policies)
+    if found is not None and found.position >= live.position:
+        return "kept"
+    is_wanted = found is not None or alternatives.has_books(connection, live, policies)
+    return "being_prepared" if is_wanted else "none"

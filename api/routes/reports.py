@@ -14,6 +14,7 @@ from api.parameters import EXPLAIN, KNOWN, REPORT, WAITING, Parameter, Question,
 from api.routes.common import documented, house_of, responses, sent, today
 from projections import laws
 from projections.measures import VIEWS
+from projections.questions import ReportRefused
 
 router: Final = APIRouter(tags=["reports"])
 
@@ -24,6 +25,8 @@ _VIEW: Final = {
     "schema": {"enum": list(VIEWS)},
     "description": "Which report.",
 }
+#: Everything that can be asked below /v1/reports/; the others have routes of their own.
+_REPORTS: Final = (*VIEWS, "bridge", "exceptions", "latency", *(f"{view}/restatement" for view in VIEWS))
 _LAWS: Final[dict[str, Parameter]] = {
     "at": Parameter("The day on which the laws are checked. Default: today (UTC).", {"type": "string"}),
     **KNOWN,
@@ -73,7 +76,10 @@ _ROWS: Final = {
 async def get_report(request: Request) -> Response:
     """Rows per currency and group, every amount a decimal string."""
     house = house_of(request)
-    asked = question(request.path_params["view"], sent(request), today())
+    view = request.path_params["view"]
+    if view not in VIEWS:
+        raise ReportRefused(f"there is no report {view[:80]!r}", _REPORTS)
+    asked = question(view, sent(request), today())
     await house.until(asked.known, asked.at_least, asked.timeout)
     answer = await run_in_threadpool(house.read, reporting.report, asked)
     if _wants_csv(request, asked):

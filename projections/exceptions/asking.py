@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from psycopg import Connection
 
+from domain import milestones as m
 from domain.instants import from_date
 from projections import open_items, queries
 from projections.generations import Generation
@@ -162,6 +163,11 @@ class Asking:
                 self._heads[position] = decoder.decode(state)
             self._amend(self.settled.intersection(missing))
         return self._heads
+
+    def milestones(self, standing: Iterable[Condition]) -> dict[int, m.AnyMilestone]:
+        """The milestones that findings are about, by position, as they stand; no corrections and voids."""
+        positions = {one.fact for one in standing}
+        return open_items.milestones(self.connection, positions, self.known, self.generation.policies)
 
     def _amend(self, positions: Iterable[int]) -> None:
         amended = open_items.milestones(self.connection, positions, self.known, self.generation.policies)

@@ -75,14 +75,14 @@ ALL: Final = (
         "CURRENCY_MISMATCH", "order_management",
         "The same deal speaks in two currencies: won in one and ordered in another, or a document in another"
         " than what it refers to.",
-        "what is ordered and not won in its currency; none where a single milestone is meant",
+        "what is ordered and not won in its currency; of a payment its amount; none of any other document",
         "Correct the document whose currency is wrong.",
         "the wrong document is corrected or voided",
     ),
     Code(
         "TERM_MISMATCH", "order_management",
         "Won and ordered cover other service days.",
-        "as stated by the finding",
+        "what is ordered of the product and not cancelled",
         "Agree on the service period, and correct the opportunity or the order.",
         "both cover the same days",
     ),
@@ -166,7 +166,7 @@ ALL: Final = (
     Code(
         "WON_REOPENED_AFTER_ORDER", "sales_ops",
         "A win was taken back after its order was accepted.",
-        _NO_AMOUNT,
+        "the amount of the win that was taken back",
         "Win the opportunity again, or cancel the order.",
         "it is won again, or the order is cancelled",
     ),

@@ -46,7 +46,7 @@ def _server(url: str, schema: str) -> Iterator[tuple[int, int]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    environment = {**os.environ, "CAIRN_SCHEMA": schema, "CAIRN_TOKEN": ""}
+    environment = {**os.environ, "CAIRN_SCHEMA": schema, "CAIRN_TOKEN": "", "CAIRN_NOOP": "1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "api.cli", "serve", "--port", str(port), "--database-url", url],
         env=environment,

@@ -35,7 +35,8 @@ fails where it is stale. The published JSON Schema of the same types is at `GET 
 ## What every milestone carries
 
 A milestone is a CloudEvent (1.0, JSON). `source` is `/<role>/<system>/<instance>`, and with `id` names the
-message; `subject` is `<object>/<native id>`; `time` is RFC 3339 with an offset; `sequence`, optional, is the
+message; `subject` is `<object>/<native id>`; `time` is RFC 3339 with an offset,
+from 0001-01-02 to 9999-12-30 in UTC; `sequence`, optional, is the
 source's version of the subject. `correlationid`, `causationid`, `traceparent` and `actor` are kept and never
 interpreted. In `data`, besides the fields of its type:
 

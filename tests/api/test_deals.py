@@ -74,6 +74,28 @@ def test_a_timeline_is_in_business_order_with_links_to_the_sources(lone_client: 
     assert [one["position"] for one in then["milestones"]] == [1]
 
 
+def test_a_deal_that_was_split_off_leads_to_its_own_timeline(lone_client: httpx.Client) -> None:
+    client = lone_client
+    tell(client)
+    split = {
+        "specversion": "1.0",
+        "id": "split-d1",
+        "source": "/mdm/reltio/acme",
+        "type": "deal.split.v1",
+        "subject": "split/1",
+        "time": "2026-03-10T09:30:00Z",
+        "data": {"keys": [ORDER]},
+    }
+    client.post("/v1/events", json=split).raise_for_status()
+    found = client.get(f"/v1/deals/{ORDER}", params={"at_least": 3}).json()
+    assert found["deal"] == ORDER
+    assert WON not in found["keys"]
+    milestones = client.get(found["timeline"]).json()["milestones"]
+    assert [(one["position"], one["state"]) for one in milestones] == [(1, "stands"), (3, "stands")]
+    other = client.get(f"/v1/deals/{quote(WON)}").json()
+    assert (other["deal"], other["keys"]) == (WON, [WON])
+
+
 def test_an_unknown_deal_is_a_404_that_says_so(client: httpx.Client) -> None:
     client.post("/v1/events", json=order())
     client.get("/v1/reports/billing", params={"at_least": 1})

@@ -76,7 +76,9 @@ def test_a_row_says_what_is_to_be_done_and_leads_to_what_it_is_made_of(lone_clie
     assert client.get(row["facts"][0]).status_code == 200
     explained = client.get(row["explain"]).json()
     assert [sums["won_unordered"] for sums in explained["sums"]] == ["-1000.00"]
-    assert answer["totals"] == [{"currency": "EUR", "amount_at_risk": "1000.00", "count": 1}]
+    assert answer["totals"] == [
+        {"code": "ORPHAN_ORDER", "currency": "EUR", "amount_at_risk": "1000.00", "count": 1}
+    ]
     assert answer["counts"] == {"ORPHAN_ORDER": 1}
     assert answer["known"]["position"] == last
     assert answer["policies"] == ["default@1"]

@@ -45,7 +45,28 @@ def test_policies_are_listed_with_what_they_set_and_whether_they_can_be_asked(
             break
         time.sleep(0.05)
     assert acme["can_be_asked"], "the projector keeps the books under it"
+    assert [one["books"] for one in lone_client.get("/v1/policies").json()["policies"]] == ["live", "kept"]
     void = r.void("2024-02-01", policy, by="ledger/cairn/acme")
     head = lone_client.post("/v1/events", json=void).json()["results"][0]["position"]
     lone_client.get("/v1/reports/backlog", params={"at_least": head})
     assert [one["name"] for one in lone_client.get("/v1/policies").json()["policies"]] == ["default@1"]
+
+
+def test_a_policy_without_books_says_so_and_is_refused_with_those_that_have_some(
+    lone_client: httpx.Client,
+) -> None:
+    policies = []
+    for n in range(1, 5):
+        policy = r.policy(f"2024-0{n}-01", str(n), {"proration": "monthly"})
+        policies.append({**policy, "data": {**policy["data"], "policy": f"p{n}"}})
+    answer = lone_client.post("/v1/events", json=[e.won("2024-01-02", e.line("A", "1.00")), *policies])
+    head = answer.json()["results"][-1]["position"]
+    lone_client.get("/v1/reports/backlog", params={"at_least": head}).raise_for_status()
+    books = {one["name"]: one["books"] for one in lone_client.get("/v1/policies").json()["policies"]}
+    assert (books["default@1"], books["p1@1"]) == ("live", "none")
+    assert {books[f"p{n}@{n}"] for n in (2, 3, 4)} <= {"kept", "being_prepared"}
+    refused = lone_client.get("/v1/reports/backlog", params={"policy": "p1@1"})
+    assert refused.status_code == 422
+    told = refused.json()
+    assert told["allowed"] == ["default@1", "p2@2", "p3@3", "p4@4"]
+    assert "activate this one again" in told["detail"]

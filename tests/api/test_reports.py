@@ -217,8 +217,34 @@ def test_an_unknown_parameter_or_view_lists_what_there_is(client: httpx.Client) 
     assert {"at", "from", "to", "known_at", "known_position", "by", "currency", "limit", "cursor"} <= set(
         allowed
     )
-    assert client.get("/v1/reports/nope").json()["allowed"] == list(VIEWS)
+    reports = client.get("/v1/reports/nope?foo=1").json()["allowed"]
+    assert set(VIEWS) | {"bridge", "exceptions", "latency", "billing/restatement"} <= set(reports)
+    for name in reports:
+        needed = {"from_known": 0} if "/" in name else {}
+        assert client.get(f"/v1/reports/{name}", params=needed).status_code == 200, name
     assert client.get("/v1/reports/billing?by=nope").json()["allowed"] == list(GROUPS)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*(f"/v1/reports/{name}" for name in ("billing", "bridge", "exceptions", "latency")), "/v1/milestones",
+     "/v1/milestones/1", "/v1/laws", "/v1/deals/erp/netsuite/acme:order:SO-0/timeline"],
+)  # fmt: skip
+def test_a_position_that_is_not_recorded_yet_can_not_be_known(company: httpx.Client, path: str) -> None:
+    head = company.get("/v1/status").json()["log"]["position"]
+    for beyond in (head + 1, 10**9):
+        answer = company.get(path, params={"known_position": beyond})
+        assert answer.status_code == 422, answer.text
+        assert f"position {beyond} is not recorded yet: the log ends at {head}" in answer.json()["detail"]
+    assert company.get(path, params={"known_position": head}).status_code in (200, 404)
+
+
+@pytest.mark.parametrize("name", ["from_known", "to_known"])
+def test_nothing_is_restated_from_or_to_what_is_not_recorded(company: httpx.Client, name: str) -> None:
+    params = {"from_known": 0, name: 10**9}
+    answer = company.get("/v1/reports/billing/restatement", params=params)
+    assert answer.status_code == 422
+    assert "the log ends at" in answer.json()["detail"]
 
 
 def test_a_cursor_fits_its_own_question_only(company: httpx.Client) -> None:

@@ -3,9 +3,11 @@
 import copy
 from typing import Any
 
+import msgspec
 import pytest
 
-from domain.contract import CATALOGUE, parse_event
+from domain.canonical import decode_json
+from domain.contract import CATALOGUE, parse_event, read_held
 from domain.instants import parse_day
 from domain.milestones import InvoicePosted, MilestoneCorrected, OpportunityOpened, OrderAccepted
 from domain.refusals import Refused
@@ -154,3 +156,68 @@ def test_a_large_integer_survives() -> None:
 
 def test_a_number_in_a_document_number_is_taken_as_its_digits() -> None:
     assert parse_event(changed(received(), "/data/payment", 77)).payment == "77"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "0001-01-01T00:00:00+23:59",
+        "0001-01-01T23:59:59Z",
+        "9999-12-31T00:00:00Z",
+        "9999-12-31T23:59:59-23:59",
+        "9999-12-31T23:59:60Z",
+        "9999-12-30T23:59:60Z",
+    ],
+)
+def test_a_time_at_the_ends_of_the_calendar_is_refused_for_its_day_could_lie_outside(time: str) -> None:
+    assert reasons_of(order() | {"time": time}) == [("time_range", "/time")]
+    dated = changed(order() | {"time": time}, "/data/effective_on", "2026-03-01")
+    assert reasons_of(dated) == [("time_range", "/time")]
+    correction = changed(SAMPLES["milestone.corrected.v1"], "/data/replacement", dated)
+    assert reasons_of(correction) == [("time_range", "/data/replacement/time")]
+
+
+@pytest.mark.parametrize("time", ["0001-01-02T00:00:00Z", "9999-12-30T23:59:59.999999Z"])
+def test_a_time_within_a_day_of_the_ends_of_the_calendar_is_read(time: str) -> None:
+    assert parse_event(order() | {"time": time}).time == time
+
+
+def test_a_correction_from_before_times_had_a_range_is_still_read_as_it_is_held() -> None:
+    far = order() | {"time": "0001-01-01T00:00:00+23:59"}
+    assert read_held(msgspec.json.encode(far)).time == far["time"]
+    correction = changed(SAMPLES["milestone.corrected.v1"], "/data/replacement", far)
+    assert isinstance(read_held(msgspec.json.encode(correction)), MilestoneCorrected)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        (b'{"a":{"b/c":[1,0.5]}}', ("number_format", "/data/settings/a/b~1c/1")),
+        (b'{"a":1e2}', ("number_format", "/data/settings/a")),
+        (b'{"a":18446744073709551616}', ("number_range", "/data/settings/a")),
+        (b'{"a":-9223372036854775809}', ("number_range", "/data/settings/a")),
+    ],
+)
+def test_a_number_that_settings_can_not_hold_is_told_with_its_place(
+    settings: bytes, reason: tuple[str, str]
+) -> None:
+    held, _ = decode_json(settings)
+    made = changed(SAMPLES["policy.activated.v1"], "/data/settings", held)
+    assert reasons_of(made) == [reason]
+    correction = changed(SAMPLES["milestone.corrected.v1"], "/data/replacement", made)
+    code, at = reason
+    assert reasons_of(correction) == [(code, "/data/replacement" + at)]
+
+
+def test_a_fraction_in_what_is_not_read_hinders_a_replacement_as_little_as_a_milestone() -> None:
+    held, _ = decode_json(b'{"score":0.85}')
+    made = changed(order(), "/data/extra", held)
+    parse_event(made)
+    correction = parse_event(changed(SAMPLES["milestone.corrected.v1"], "/data/replacement", made))
+    assert isinstance(correction, MilestoneCorrected)
+    assert b'{"score":0.85}' in correction.replacement
+
+
+def test_of_very_many_numbers_out_of_place_the_first_hundred_are_told() -> None:
+    made = changed(SAMPLES["policy.activated.v1"], "/data/settings", {"a": [0.5] * 10_000})
+    assert len(reasons_of(made)) == 100

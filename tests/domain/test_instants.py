@@ -11,7 +11,9 @@ from domain.instants import (
     add_months,
     day_of,
     format_day,
+    format_instant,
     from_date,
+    is_within_range,
     parse_day,
     parse_instant,
     to_date,
@@ -89,3 +91,29 @@ def test_months_are_counted_from_the_first_day(start: str, end: str, months: int
     assert first is not None
     assert last is not None
     assert whole_months(first, last) == months
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "is_within"),
+    [
+        ("2026-03-01T09:30:00.000001Z", "2026-03-01T09:30:00.000001Z", True),
+        ("1969-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.999999Z", True),
+        ("0001-01-01T00:00:00+23:59", "0001-01-01T00:00:00.000000Z", False),
+        ("0001-01-01T23:59:59Z", "0001-01-01T23:59:59.000000Z", False),
+        ("0001-01-02T00:00:00Z", "0001-01-02T00:00:00.000000Z", True),
+        ("9999-12-30T23:59:59Z", "9999-12-30T23:59:59.000000Z", True),
+        ("9999-12-31T23:59:60Z", "9999-12-31T23:59:59.999999Z", False),
+        ("9999-12-31T23:59:59-23:59", "9999-12-31T23:59:59.999999Z", False),
+    ],
+)
+def test_every_instant_has_a_text_and_those_near_the_ends_are_told_apart(
+    text: str, shown: str, is_within: bool
+) -> None:
+    instant = parse_instant(text)
+    assert instant is not None
+    assert format_instant(instant.microseconds) == shown
+    assert is_within_range(instant.microseconds) == is_within
+
+
+def test_days_beyond_the_calendar_are_shown_as_its_ends() -> None:
+    assert [format_day(day) for day in (-(10**6), 10**7)] == ["0001-01-01", "9999-12-31"]

@@ -7,6 +7,7 @@ import pytest
 from domain.money import parse_minor
 from projections import deals
 from tests.projections import events as e
+from tests.projections import revising as r
 from tests.projections.books import books_of
 from tests.projections.served import House
 
@@ -79,3 +80,39 @@ def test_cash_without_a_deal_is_a_deal_of_its_own(told: House) -> None:
     found = deals.deal(told.connection, key, told.live(), 5, date(2024, 2, 1))
     assert found["deal"] == key
     assert found["balances"] == {"EUR": {"source.bank": "-50.00", "unapplied": "50.00"}}
+
+
+SPLIT = [
+    e.won("2024-01-01", e.line("S", "100.00"), dimensions={"customer": "C-1"}),
+    e.accepted("2024-01-02", e.line("S", "90.00"), order="SO-1"),
+    e.accepted("2024-01-03", e.line("T", "50.00"), order="SO-2"),
+    r.split("2024-02-01", r.order_key("SO-2")),
+]
+
+
+def test_a_deal_that_was_split_off_has_a_name_and_keys_of_its_own(house: House) -> None:
+    house.record(SPLIT)
+    house.project()
+    on, other = date(2024, 3, 1), r.order_key("SO-2")
+    left = deals.deal(house.connection, other, house.live(), 4, on)
+    assert (left["deal"], left["keys"]) == (other, [other, "mdm/reltio/acme:split:1"])
+    assert left["balances"]["EUR"]["unbilled"] == "50.00"
+    stayed = deals.deal(house.connection, OPPORTUNITY, house.live(), 4, on)
+    assert (stayed["deal"], stayed["keys"]) == (OPPORTUNITY, [OPPORTUNITY, ORDER])
+    entries = [entry.fact.position for entry in deals.timeline(house.connection, other, house.live(), 4)]
+    assert entries == [3, 4]
+    before = deals.deal(house.connection, other, house.live(), 3, on)
+    assert (before["deal"], before["keys"]) == (OPPORTUNITY, [OPPORTUNITY, ORDER, other])
+
+
+def test_a_timeline_tells_a_claim_from_what_stands(house: House) -> None:
+    order = e.accepted("2024-01-02", e.line("S", "90.00"))
+    void = r.void("2024-01-04", order, by=e.CRM)
+    house.record([e.won("2024-01-01", e.line("S", "100.00")), order, void])
+    claim = e.invoiced("2024-01-05", "I-1", e.line("S", "1.00"), deal=None, keys=(ORDER,))
+    house.record([claim | {"source": f"/{e.CRM}"}])
+    house.project()
+    entries = deals.timeline(house.connection, ORDER, house.live(), 4)
+    assert [(entry.fact.position, entry.state) for entry in entries] == [
+        (1, "stands"), (2, "stands"), (3, "claim"), (4, "claim"),
+    ]  # fmt: skip

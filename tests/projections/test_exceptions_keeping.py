@@ -12,13 +12,15 @@ from psycopg.types.json import Jsonb
 
 from domain import milestones as m
 from domain.arrivals import refused
+from domain.contract import parse_event
 from domain.policies import DEFAULT_SETTINGS, Policies, Version
 from domain.refusals import Reason
-from projections import fold, laws
+from projections import fold, laws, unreadable
 from projections.exceptions.codes import ALL, BY_CODE, OWNERS, SIGNALLED
 from projections.exceptions.listing import DERIVED
 from projections.rebuild import rebuild
 from tests.projections import events as e
+from tests.projections import revising as r
 from tests.projections.events import Event
 from tests.projections.excepted import amendment, closed, codes, handled, shown, tell
 from tests.projections.served import House
@@ -173,8 +175,49 @@ def test_a_claim_shows_until_it_is_voided(house: House) -> None:
     claim = e.invoiced("2026-01-20", "I-1", e.line("S", "40.00"), due="2030-01-01", by=e.CRM)
     tell(house, *BOOKED, claim)
     assert codes(house, "2026-01-20") == {"SOR_VIOLATION"}
+    (found,) = shown(house, "2026-01-20")
+    assert (found.found.object, found.found.detail) == (
+        "invoice/I-1", "said by crm; system of record: erp, billing",
+    )  # fmt: skip
     tell(house, amendment("voided", "2026-01-22", claim, by=e.ERP))
     assert codes(house, "2026-01-20") == set()
+
+
+def test_an_amendment_by_a_role_that_may_not_says_so(house: House) -> None:
+    order = e.accepted("2026-01-05", LINE)
+    tell(house, e.won("2026-01-05", LINE), order, amendment("voided", "2026-01-22", order, by=e.CRM))
+    (found,) = shown(house, "2026-01-22", "SOR_VIOLATION")
+    assert found.found.object == "correction/X-1"
+    assert found.found.detail.startswith("said by crm; only the system of record of its target")
+
+
+def test_a_policy_that_cannot_be_read_says_why(house: House) -> None:
+    policy = r.policy("2026-01-02", "7", {"proration": "weekly"}) | {"actor": "ann"}
+    tell(house, e.won("2026-01-05", LINE), policy)
+    (found,) = shown(house, "2026-01-05", "POLICY_UNREADABLE")
+    assert found.found.object == "house@7"
+    assert found.found.detail == "proration: Invalid enum value - at `$.proration`"
+    (told,) = unreadable.unreadable(house.connection, house.live(), house.head())
+    assert (told.name, told.reason, told.actor) == ("house@7", found.found.detail, "ann")
+    tell(house, r.void("2026-01-06", policy, by=r.LEDGER))
+    assert unreadable.unreadable(house.connection, house.live(), house.head()) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"proratoin": "monthly"}, "there is no setting 'proratoin'; known: booking_trigger"),
+        ({"time_zone": "Mars/Base"}, "time_zone: it is not known"),
+        ({"pivot_currency": "EUX"}, "pivot_currency: it is not known"),
+        ({"sla_hours": {"WON_NO_ORDER": "a day"}}, "sla_hours: Expected `int`, got `str`"),
+        ({"recognition_tolerance": "-1"}, "recognition_tolerance must be a decimal"),
+    ],
+)
+def test_the_reason_names_the_setting_and_not_its_value(settings: dict[str, Any], says: str) -> None:
+    told = r.policy("2026-01-02", "7", settings)
+    milestone = parse_event(told)
+    assert isinstance(milestone, m.PolicyActivated)
+    assert unreadable.reason(milestone).startswith(says)
 
 
 def test_a_reference_to_nothing_shows_until_it_comes(house: House) -> None:

@@ -164,3 +164,66 @@ def test_a_policy_that_was_not_activated_by_then_is_refused(house: House) -> Non
         with pytest.raises(reports.ReportRefused, match="activated") as refused:
             side.under(house.connection, live, known, stamp)
         assert "default@1" in refused.value.allowed
+
+
+def ordered(count: int) -> list[Any]:
+    """Policies that post each in their own way, one activated after the other."""
+    return [
+        called(f"p{n}", r.policy(f"2024-0{n}-01", "1", {"proration": "monthly"})) for n in range(1, count + 1)
+    ]
+
+
+def called(name: str, policy: Any) -> Any:
+    """The same policy under another name."""
+    data = {**policy["data"], "policy": name, "keys": []}
+    return r.with_own_key({**policy, "subject": f"policy/{name}", "data": data})
+
+
+def test_of_more_policies_than_books_are_kept_under_the_first_ones_are_refused(house: House) -> None:
+    kept = [f"p{n}@1" for n in range(2, 5)]
+    assert len(kept) == alternatives.MOST
+    first, *rest = ordered(4)
+    house.record([first, *rest])
+    live = house.project()
+    for made in alternatives.tend(house.connection, house.schema):
+        Projector(house.schema, made).catch_up(house.connection)
+    assert [side.under(house.connection, live, house.head(), stamp).id > live.id for stamp in kept] == [
+        True
+    ] * 3
+    with pytest.raises(reports.ReportRefused, match=r"no books are kept under p1@1.*activate") as refused:
+        side.under(house.connection, live, house.head(), "p1@1")
+    assert refused.value.allowed == ("default@1", *kept)
+
+
+def test_voiding_a_policy_or_activating_one_again_makes_room_for_its_books(house: House) -> None:
+    first, second, *rest = ordered(5)
+    house.record([first, second, *rest])
+    house.record([r.void("2024-06-01", rest[0], by="ledger/cairn/acme")])
+    live = house.project()
+    with pytest.raises(side.NotYetPrepared, match="p2@1"):
+        side.under(house.connection, live, house.head(), "p2@1")
+    with pytest.raises(reports.ReportRefused, match="p1@1"):
+        side.under(house.connection, live, house.head(), "p1@1")
+    house.record([{**first, "id": "again"}])
+    live = house.project()
+    with pytest.raises(side.NotYetPrepared, match="p1@1"):
+        side.under(house.connection, live, house.head(), "p1@1")
+
+
+def test_a_policy_that_was_voided_since_has_no_books_and_is_not_waited_for(house: House) -> None:
+    (draft,) = ordered(1)
+    house.record([draft])
+    then = house.head()
+    house.record([r.void("2024-06-01", draft, by="ledger/cairn/acme")])
+    live = house.project()
+    with pytest.raises(reports.ReportRefused, match="no books are kept under p1@1"):
+        side.under(house.connection, live, then, "p1@1")
+
+
+def test_a_policy_named_default_stands_nowhere(house: House) -> None:
+    house.record([called("default", r.policy("2024-01-01", "2", {"proration": "monthly"}))])
+    live = house.project()
+    assert alternatives.activated(house.connection, live.id, house.head()) == []
+    assert alternatives.adopting(house.connection).stamps == ["default@1"]
+    with pytest.raises(reports.ReportRefused, match="activated"):
+        side.under(house.connection, live, house.head(), "default@2")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import psycopg
 import pytest
@@ -47,6 +47,29 @@ def test_books_that_hold_are_kept_as_such_once_an_hour(told: House) -> None:
     found = selfcheck.last(told.connection)
     assert found is not None
     assert (found.position, found.breaches) == (told.head(), [])
+
+
+def test_the_last_check_is_known_by_its_own_time_and_position(told: House) -> None:
+    selfcheck.once(told.connection)
+    first = selfcheck.last(told.connection)
+    told.record([e.received("2025-01-01", "P-9", "1.00")])
+    told.project()
+    selfcheck.once(told.connection)
+    found = selfcheck.last(told.connection)
+    assert first is not None
+    assert found is not None
+    assert rows(told) == [(told.live().id, 0)], "the outcome is the same"
+    assert (first.position, found.position) == (told.head() - 1, told.head())
+    assert found.checked_at > first.checked_at
+
+
+def test_a_check_is_overdue_after_three_that_were_left_out() -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    found = selfcheck.Outcome(1, 1, AT, [], now - timedelta(seconds=901), rest=10.0)
+    assert selfcheck.is_overdue(found, now, 300)
+    assert not selfcheck.is_overdue(found, now, 301)
+    assert not selfcheck.is_overdue(found, now, 0), "nobody checks"
+    assert not selfcheck.is_overdue(found._replace(rest=400.0), now, 300), "it rests as long as checks take"
 
 
 def test_nothing_is_checked_before_the_first_generation(house: House) -> None:
