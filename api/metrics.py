@@ -68,7 +68,7 @@ class Metrics:
         )
         self._checked = self._gauge(
             "cairn_self_check_age_seconds",
-            "Age of the last kept self-check, at most an hour while nothing changes; NaN before the first.",
+            "Age of the last self-check of the books; NaN before the first.",
         )
         self._sources: dict[str, str] = {}
         self._children: dict[tuple[str, str], Counter] = {}

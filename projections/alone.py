@@ -49,7 +49,7 @@ def refold(book: Book, facts: Sequence[Fact], fact: Fact) -> Refolded | None:
     if shared is None:
         return None
     alone = Book(book.deal_of, policies=book.policies)
-    alone.parted, alone.elsewhere = book.parted, book.elsewhere
+    alone.parted, alone.elsewhere, alone.kept = book.parted, book.elsewhere, book.kept
     _seed(alone, own, shared)
     try:
         for one in own:

@@ -337,6 +337,7 @@ class Book:
         "deal_of",
         "deals",
         "elsewhere",
+        "kept",
         "notices",
         "parted",
         "payments",
@@ -354,6 +355,7 @@ class Book:
         self.deal_of = deal_of  # stream -> deal
         self.parted = dict(parted.facts)  # fact position -> deal
         self.elsewhere = parted.keys  # joining key -> deal
+        self.kept = parted.kept  # deal -> what it keeps of dimensions from before a split
         self.policies = policies
         self.rows: list[Row] = []
         self.signals: list[Signal] = []
@@ -386,4 +388,8 @@ class Book:
         found = self.deals.get(id_)
         if found is None:
             found = self.deals[id_] = DealBook(id_, self)
+            kept = self.kept.get(id_) if self.kept else None
+            if kept is not None:
+                found.entries.update(kept)
+                found.dimensions.update({name: value for (name, _), value in sorted(kept.items())})
         return found

@@ -15,7 +15,7 @@ from api.reporting import one_moment
 from api.routes.common import house_of, responses
 from domain.instants import format_day
 from domain.policies import DEFAULT_POLICIES, DEFAULT_SETTINGS, DEFAULT_VERSION, Policies, Version
-from projections import alternatives, side
+from projections import alternatives, side, unreadable
 from projections.generations import Generation
 
 router: Final = APIRouter(tags=["reports"])
@@ -30,7 +30,8 @@ async def get_policies(request: Request) -> Response:
     """A report can be asked under them (`policy=`); a rebuild brings the activated ones into force.
 
     `books` says where its figures come from: `live`, `kept` beside those, `being_prepared`, or `none`: only
-    so many are kept, those of the policies activated last.
+    so many are kept, those of the policies activated last. `unreadable` are those without effect, and why.
+    `author` is the `actor` of the milestone, where it names one.
     """
     return json_answer(await run_in_threadpool(house_of(request).read, _policies))
 
@@ -53,6 +54,15 @@ def _policies(connection: Connection[Any]) -> dict[str, Any]:
                 _told(version, policies, _books(connection, live, policies))
                 for version, policies in _askable(live, versions)
             ],
+            "unreadable": [
+                {
+                    "name": one.name,
+                    "reason": one.reason,
+                    "milestone": f"/v1/milestones/{one.fact}",
+                    **_by(one.actor),
+                }
+                for one in unreadable.unreadable(connection, live, live.position)
+            ],
         }
 
 
@@ -68,11 +78,16 @@ def _told(version: Version, policies: Policies, books: str) -> dict[str, Any]:
     return {
         "name": version.stamp,
         "from": None if is_default else format_day(version.from_),
-        "author": version.author,
+        **_by(version.author),
         "settings": msgspec.to_builtins(DEFAULT_SETTINGS) if is_default else version.settings,
         "books": books,
         "can_be_asked": books in ("live", "kept"),
     }
+
+
+def _by(author: str) -> dict[str, str]:
+    """Who activated a policy, where its milestone names an `actor`."""
+    return {"author": author} if author else {}
 
 
 def _books(connection: Connection[Any], live: Generation, policies: Policies) -> str:

@@ -152,7 +152,7 @@ ALL: Final = (
     Code(
         "EXPIRED_STILL_BILLING", "billing",
         "A recurring line is invoiced after its contract has ended.",
-        "as stated by the finding",
+        "what the invoice bills (net) on recurring lines of orders that had ended",
         "Void the invoice, or record the renewal that it bills.",
         "the invoice is voided or corrected, or the renewal arrives",
     ),

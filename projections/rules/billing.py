@@ -68,7 +68,7 @@ def voided(deal: DealBook, fact: m.InvoiceVoided) -> None:
         deal.receive(invoice, a.SOURCE_TAX, a.RECEIVABLE, -tax, sku, label)
         bill(deal, line.became or line, -net)
     deal.settle_dispute(invoice)
-    deal.stand("EXPIRED_STILL_BILLING", invoice.number)
+    deal.cease("EXPIRED_STILL_BILLING", invoice.number)
 
 
 def due_date_changed(deal: DealBook, fact: m.InvoiceDueDateChanged) -> None:

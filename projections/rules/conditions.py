@@ -144,22 +144,24 @@ def replaced(deal: DealBook, number: str) -> None:
 
 
 def bills_ended(deal: DealBook, invoice: Invoice) -> None:
-    """Find an invoice that bills recurring lines of an order after its end.
+    """Find an invoice that bills recurring lines of an order after its end, with what it bills of them (net).
 
     A line that states a service period up to the order's end is billed in arrears, and right.
     """
-    for billed, _, _, _, _, to in invoice.lines:
+    order, amount = "", 0
+    for billed, net, _, _, _, to in invoice.lines:
         line = billed.became or billed
         if not line.known or line.kind != "recurring":
             continue
         number = line.label.rpartition("/")[0]
         on = deal.ends.get(number)
         if on is not None and invoice.day > on and (to is None or to > on):
-            deal.stand(
-                "EXPIRED_STILL_BILLING", invoice.number, detail=number,
-                fact=invoice.fact, day=max(deal.day, invoice.day),
-            )  # fmt: skip
-            return
+            order, amount = order or number, amount + net
+    if order:
+        deal.stand(
+            "EXPIRED_STILL_BILLING", invoice.number, invoice.currency, amount, order,
+            fact=invoice.fact, day=max(deal.day, invoice.day),
+        )  # fmt: skip
 
 
 def entity_said(deal: DealBook, source: str, entity: str) -> None:

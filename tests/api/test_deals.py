@@ -90,10 +90,12 @@ def test_a_deal_that_was_split_off_leads_to_its_own_timeline(lone_client: httpx.
     found = client.get(f"/v1/deals/{ORDER}", params={"at_least": 3}).json()
     assert found["deal"] == ORDER
     assert WON not in found["keys"]
+    assert found["dimensions"] == {"customer": "C-1", "segment": "smb"}
     milestones = client.get(found["timeline"]).json()["milestones"]
     assert [(one["position"], one["state"]) for one in milestones] == [(1, "stands"), (3, "stands")]
     other = client.get(f"/v1/deals/{quote(WON)}").json()
     assert (other["deal"], other["keys"]) == (WON, [WON])
+    assert other["dimensions"] == {"customer": "C-1", "segment": "smb"}
 
 
 def test_an_unknown_deal_is_a_404_that_says_so(client: httpx.Client) -> None:

@@ -70,3 +70,22 @@ def test_a_policy_without_books_says_so_and_is_refused_with_those_that_have_some
     told = refused.json()
     assert told["allowed"] == ["default@1", "p2@2", "p3@3", "p4@4"]
     assert "activate this one again" in told["detail"]
+
+
+def test_a_policy_that_cannot_be_read_is_listed_with_the_reason(lone_client: httpx.Client) -> None:
+    bad = r.policy("2024-01-01", "1", {"proration": "weekly"})
+    good = r.policy("2024-01-01", "2", {"proration": "monthly"}) | {"actor": "ann"}
+    answer = lone_client.post("/v1/events", json=[e.won("2024-01-02", e.line("A", "1.00")), bad, good])
+    head = answer.json()["results"][-1]["position"]
+    lone_client.get("/v1/reports/backlog", params={"at_least": head}).raise_for_status()
+    told = lone_client.get("/v1/policies").json()
+    assert told["unreadable"] == [
+        {
+            "name": "house@1",
+            "reason": "proration: Invalid enum value - at `$.proration`",
+            "milestone": "/v1/milestones/2",
+        }
+    ]
+    assert [(one["name"], one.get("author")) for one in told["policies"]] == [
+        ("default@1", None), ("house@2", "ann"),
+    ]  # fmt: skip

@@ -401,6 +401,7 @@ def test_health_says_when_nothing_has_been_checked_lately(
         )
     stale = client.get("/v1/health").json()
     assert stale["status"] == "degraded"
+    assert stale["self_check"]["stale"] is True
     assert "not been checked lately" in stale["reasons"][0]
 
 

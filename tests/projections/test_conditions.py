@@ -188,7 +188,7 @@ def test_an_invoice_for_after_the_end_of_its_order_is_found_until_it_is_voided()
         e.voided("2025-02-05", "I-4"),
     )
     assert "EXPIRED_STILL_BILLING" not in codes(books, "2025-01-30")
-    assert stands(books, "2025-01-31")["EXPIRED_STILL_BILLING", "I-4"] == ("", 0, "SO-1")
+    assert stands(books, "2025-01-31")["EXPIRED_STILL_BILLING", "I-4"] == ("EUR", 10_000, "SO-1")
     assert "EXPIRED_STILL_BILLING" not in codes(books, "2025-02-05")
 
 

@@ -97,6 +97,7 @@ def test_a_deal_that_was_split_off_has_a_name_and_keys_of_its_own(house: House) 
     left = deals.deal(house.connection, other, house.live(), 4, on)
     assert (left["deal"], left["keys"]) == (other, [other, "mdm/reltio/acme:split:1"])
     assert left["balances"]["EUR"]["unbilled"] == "50.00"
+    assert left["dimensions"] == {"customer": "C-1"}
     stayed = deals.deal(house.connection, OPPORTUNITY, house.live(), 4, on)
     assert (stayed["deal"], stayed["keys"]) == (OPPORTUNITY, [OPPORTUNITY, ORDER])
     entries = [entry.fact.position for entry in deals.timeline(house.connection, other, house.live(), 4)]

@@ -173,9 +173,10 @@ def test_billing_after_the_end_shows_until_the_invoice_is_voided(house: House) -
         house,
         *deal(e.line("S", "120.00", *YEAR)),
         e.ended("expired", "2026-12-31"),
-        e.invoiced("2027-02-01", "I-1", e.line("S", "120.00", of="SO-1/1"), due="2030-12-01"),
-    )
-    assert [one[0] for one in told(house, "2027-02-01", "EXPIRED_STILL_BILLING")] == ["I-1"]
+        e.invoiced("2027-02-01", "I-1", e.line("S", "120.00", of="SO-1/1", tax="20.00"),
+                   e.line("T", "7.00", number="2"), due="2030-12-01"),
+    )  # fmt: skip
+    assert told(house, "2027-02-01", "EXPIRED_STILL_BILLING") == [("I-1", "EUR", 12_000)]
     tell(house, e.voided("2027-02-03", "I-1"))
     assert "EXPIRED_STILL_BILLING" not in codes(house, "2027-02-03")
 

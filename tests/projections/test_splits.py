@@ -1,5 +1,8 @@
 """Splits: keys leave and form a deal of their own, milestones with them, from the split's position on."""
 
+from datetime import date
+
+from domain.instants import from_date
 from tests.projections import events as e
 from tests.projections import revising as r
 from tests.projections.books import Books, books_of, ledger
@@ -237,6 +240,76 @@ def test_dimensions_go_with_the_milestone_that_carried_them() -> None:
     books = ledger(win, order, r.linked("2024-01-20", O_1, SO_1), r.split("2024-02-01", SO_1))
     held = {(books.names[deal], value) for (deal, _, _), value in books.dimensions.items() if value}
     assert held == {(O_1, "C-1"), (SO_1, "C-2")}
+
+
+def grouped(event: Event, **dimensions: str) -> Event:
+    """The same milestone with dimensions."""
+    return event | {"data": event["data"] | {"dimensions": dimensions}}
+
+
+def dimension(books: Books, deal: str, on: str, name: str = "customer") -> str | None:
+    """A dimension of a deal on a day."""
+    day = from_date(date.fromisoformat(on))
+    said = [
+        (since, value)
+        for (number, told, since), value in books.dimensions.items()
+        if books.names[number] == deal and told == name and since <= day and value is not None
+    ]
+    return max(said)[1] if said else None
+
+
+def test_a_side_that_has_said_nothing_of_a_dimension_keeps_what_the_deal_had() -> None:
+    win = grouped(won(), customer="C-1", segment="smb")
+    story = [win, ordered(), billed(), r.linked("2024-01-20", O_1, SO_1), r.split("2024-02-01", SO_1)]
+    books = ledger(*story)
+    for deal in (O_1, SO_1):
+        for on in ("2024-01-02", "2024-03-01"):
+            assert dimension(books, deal, on) == "C-1"
+            assert dimension(books, deal, on, "segment") == "smb"
+    assert dimension(books.known(4), SO_1, "2024-03-01") is None, "there was no such deal"
+
+
+def test_the_side_that_stays_keeps_the_common_customer_too() -> None:
+    order = grouped(ordered(), customer="C-2")
+    books = ledger(won(), order, r.linked("2024-01-20", O_1, SO_1), r.split("2024-02-01", SO_1))
+    assert dimension(books, O_1, "2024-03-01") == "C-2"
+    voided = r.split("2024-02-01", SO_1)
+    home = ledger(won(), order, r.linked("2024-01-20", O_1, SO_1), voided, r.void("2024-02-02", voided))
+    assert dimension(home, O_1, "2024-03-01") == "C-2"
+    assert SO_1 not in home.deals()
+
+
+def test_what_is_said_after_a_split_is_said_of_one_side_alone() -> None:
+    story = [grouped(won(), customer="C-1"), ordered(), r.linked("2024-01-20", O_1, SO_1),
+             r.split("2024-02-01", SO_1)]  # fmt: skip
+    invoice = e.invoiced("2024-04-01", "I-2", e.line("A", "9.00", of="SO-1/1"), deal=None, keys=(SO_1,))
+    change = e.changed("2024-03-01", amount="1.00", sequence="9")
+    later = [grouped(change, customer="C-8"), grouped(invoice, customer="C-9")]
+    books = ledger(*story, *later)
+    assert [dimension(books, O_1, f"2024-0{n}-02") for n in (2, 3, 4)] == ["C-1", "C-8", "C-8"]
+    assert [dimension(books, SO_1, f"2024-0{n}-02") for n in (2, 3, 4)] == ["C-1", "C-1", "C-9"]
+
+
+def test_a_late_milestone_of_one_side_changes_what_the_other_keeps() -> None:
+    split = r.split("2024-02-01", SO_1)
+    story = [grouped(won(), customer="C-1"), ordered(), r.linked("2024-01-20", O_1, SO_1), split]
+    late = grouped(e.changed("2024-01-25", amount="1.00", sequence="9"), customer="C-3")
+    invoice = e.invoiced("2024-02-10", "I-2", e.line("A", "9.00", of="SO-1/1"), deal=None, keys=(SO_1,))
+    books = ledger(*story, invoice, late)
+    assert [dimension(books, SO_1, on) for on in ("2024-01-24", "2024-01-25")] == ["C-1", "C-3"]
+    assert dimension(books.known(5), SO_1, "2024-01-25") == "C-1"
+
+
+def test_a_deal_split_twice_keeps_what_each_split_left_it() -> None:
+    story = [grouped(won(), customer="C-1"), ordered(), ordered("SO-2", "50.00", "B"),
+             r.linked("2024-01-20", O_1, SO_1, SO_2), r.split("2024-02-01", SO_1, SO_2)]  # fmt: skip
+    between = [grouped(e.changed("2024-02-10", amount="1.00", sequence="9"), customer="C-8"),
+               grouped(billed(), customer="C-7") | {"id": "late"}]  # fmt: skip
+    between[1]["data"]["effective_on"] = "2024-02-15"
+    books = ledger(*story, *between, r.split("2024-03-01", SO_2, number="2"))
+    ends = {deal: dimension(books, deal, "2024-04-01") for deal in (O_1, SO_1, SO_2)}
+    assert ends == {O_1: "C-8", SO_1: "C-7", SO_2: "C-7"}
+    assert dimension(books, SO_2, "2024-02-05") == "C-1"
 
 
 def test_what_was_known_before_a_split_does_not_change_by_it() -> None:
