@@ -134,10 +134,28 @@ export const path = (key) => encodeURIComponent(key).replaceAll("%2F", "/").repl
 
 let published = null;
 
+async function operation(route) {
+  published ??= ask("/openapi.json");
+  try {
+    return (await published).paths[route].get;
+  } catch (error) {
+    published = null; // to be asked again
+    throw error;
+  }
+}
+
+/** What the measures of a view are and mean, by name, as the ledger publishes it; nothing where it can't say. */
+export async function meanings(view) {
+  try {
+    return (await operation("/v1/reports/{view}"))["x-measures"][view] ?? {};
+  } catch {
+    return {};
+  }
+}
+
 /** What a parameter of a route may hold, as the ledger publishes it. */
 export async function choices(route, name) {
-  published ??= ask("/openapi.json");
-  const { parameters } = (await published).paths[route].get;
+  const { parameters } = await operation(route);
   const { schema } = parameters.find((one) => one.name === name);
   return schema.enum ?? schema.items?.enum ?? [];
 }

@@ -1,10 +1,10 @@
 // Reports: now and as known then, restated and as reported, in one currency, under one policy or two.
 
-import { $, ask, el, into, Problem, query, show } from "./ask.js";
+import { $, ask, el, into, meanings, Problem, query, show } from "./ask.js";
 import { openChanges, startChanges } from "./changes.js";
 import { postings } from "./drawer.js";
 import { fields, onSubmit, setFields } from "./forms.js";
-import { moment, zeroLike } from "./money.js";
+import { moment, words, zeroLike } from "./money.js";
 import { amount, groupColumn, more, plain, scroll, table, unrated } from "./tables.js";
 
 /** span: turnovers of from .. to; day: balances at a day; either: balances, or with `from` how they moved. */
@@ -87,7 +87,16 @@ function compared(rows, now, policies, groups, isWhole) {
   return policies.length > 1 ? paired(rows, policies, groups, isWhole) : { rows, beside: null };
 }
 
-function drawn(given, then, now, isWhole) {
+/** What the measures of a report mean, for those who want to read it. */
+function legend(measures, told) {
+  const known = measures.filter((name) => told[name]);
+  if (!known.length) return null;
+  return el("details", { class: "legend" }, el("summary", {}, "What the measures mean"),
+    el("dl", {}, known.map((name) => [
+      el("dt", {}, words(name)), el("dd", {}, told[name].means, el("span", { class: "small" }, told[name].kind))])));
+}
+
+function drawn(given, then, now, isWhole, told) {
   const [groups, policies] = [groupsOf(given), policiesOf(given)];
   const { rows, beside } = compared(then.rows, now?.rows, policies, groups, isWhole);
   const sums = compared(then.totals, now?.totals, policies, [], true);
@@ -98,7 +107,7 @@ function drawn(given, then, now, isWhole) {
   const asked = { beside: other, ahead: Boolean(now), said: now ? " since" : "" };
   const columns = [
     ...groups.map(groupColumn), policies.length ? plain("policy", "policy", "when") : null, plain("currency"),
-    ...measures.map((measure) => amount(measure, asked)),
+    ...measures.map((measure) => amount(measure, { ...asked, means: told[measure]?.means })),
   ].filter(Boolean);
   const title = (row) => [given.view, ...groups.map((group) => row[group] ?? "none"), row.currency].join(" · ");
   const found = rows.map((row) =>
@@ -109,6 +118,7 @@ function drawn(given, then, now, isWhole) {
   return [
     scroll(table(columns, found, { totals, label, empty: "Nothing here: no posting counts in this span." })),
     unrated(then),
+    legend(measures, told),
   ];
 }
 
@@ -145,10 +155,11 @@ async function report() {
   const then = await ask(address);
   const current = query({ ...parameters(given, false), limit: 10_000 });
   const now = isBeside ? await whole(`/v1/reports/${given.view}?${current}`) : null;
+  const told = await meanings(given.view);
   const place = el("div");
   const draw = (answer) => {
     if (answer !== then) then.rows.push(...answer.rows);
-    show(place, drawn(given, then, now, !answer.next), more(answer, address, draw), note(then, isThen, isBeside));
+    show(place, drawn(given, then, now, !answer.next, told), more(answer, address, draw), note(then, isThen, isBeside));
   };
   draw(then);
   return place;

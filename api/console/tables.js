@@ -27,10 +27,11 @@ const sense = (found) => (found.less ? "less" : "more");
 /** A change in its colour: as the amount itself. */
 export const change = (found) => el("span", { class: sense(found) }, found.text);
 
-/** An amount; beside: the row that it is compared with, if any; ahead: it is what the amount has become. */
-export function amount(name, { title = words(name), beside = null, ahead = false, said = "" } = {}) {
+/** An amount; beside: the row that it is compared with, if any; ahead: it is what the amount has become;
+ *  means: what it is, in a sentence. */
+export function amount(name, { title = words(name), beside = null, ahead = false, said = "", means = null } = {}) {
   return {
-    name, amount: true, title,
+    name, amount: true, title, means,
     show: (row) => {
       const value = row[name];
       if (value == null) return "–";
@@ -69,7 +70,7 @@ function line(columns, row) {
 function heading(column, sort, again) {
   const kind = column.amount ? "amount" : null;
   const title = column.title ?? column.name;
-  if (!column.compare) return el("th", { class: kind, scope: "col" }, title);
+  if (!column.compare) return el("th", { class: kind, scope: "col", title: column.means }, title);
   const mine = sort.name === column.name;
   const order = mine ? (sort.down ? "descending" : "ascending") : "none";
   const mark = mine ? (sort.down ? " ↓" : " ↑") : "";

@@ -12,7 +12,7 @@ from api import reading, reporting
 from api.answers import csv_answer, json_answer
 from api.parameters import EXPLAIN, KNOWN, REPORT, WAITING, Parameter, Question, Values, question
 from api.routes.common import documented, house_of, responses, sent, today
-from projections import laws
+from projections import laws, meanings
 from projections.measures import VIEWS
 from projections.questions import ReportRefused
 
@@ -71,6 +71,7 @@ _ROWS: Final = {
     openapi_extra={
         "parameters": [_VIEW, *documented(REPORT)],
         "responses": responses(401, 404, 422, 503, schema=_ROWS, also=["text/csv"]),
+        "x-measures": meanings.told(),
     },
 )
 async def get_report(request: Request) -> Response:

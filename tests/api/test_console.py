@@ -262,6 +262,11 @@ LOOKS: Final = {
         ("new default@1 EUR 0.00 70.00 0.00 70.00", "new won@1 EUR 0.00 0.00 −70.00 0.00 0.00 −70.00",
          "all won@1 EUR 70.00 70.00 0.00 70.00"),
     ),
+    "what the measures mean": Look(
+        "#reports?view=backlog&at=2026-03-31",
+        ("What the measures mean won unordered Won and not ordered yet; negative where",
+         "has no win behind it. balance unbilled Ordered"),
+    ),
     "milestone": Look("#milestone/2", ("order.accepted.v1", "order/SO-1 · position 2", "source payload")),
 }  # fmt: skip
 

@@ -38,13 +38,19 @@ def _ames() -> list[Event]:
         e.won("2026-02-01", sub, set_up, number="O-1", dimensions=_of("Ames")),
         e.accepted("2026-02-15", sub, set_up),
         e.delivered("2026-03-15", "F-1", ("SO-1/2", "1")),
-        e.invoiced("2026-03-01", "I-1", e.line("SUB", "1825.00", of="SO-1/1", tax="365.00"), due="2026-03-31"),
-        e.invoiced("2026-03-20", "I-2", e.line("SET-UP", "500.00", of="SO-1/2", tax="100.00"), due="2026-04-20"),
-        e.invoiced("2026-06-20", "I-5", e.line("SUB", "1000.00", of="SO-1/1", tax="200.00"), due="2026-07-20"),
+        e.invoiced(
+            "2026-03-01", "I-1", e.line("SUB", "1825.00", of="SO-1/1", tax="365.00"), due="2026-03-31"
+        ),
+        e.invoiced(
+            "2026-03-20", "I-2", e.line("SET-UP", "500.00", of="SO-1/2", tax="100.00"), due="2026-04-20"
+        ),
+        e.invoiced(
+            "2026-06-20", "I-5", e.line("SUB", "1000.00", of="SO-1/1", tax="200.00"), due="2026-07-20"
+        ),
         e.received("2026-04-10", "P-1", "2000.00", deal="O-1"),
         e.applied("2026-04-10", "P-1", "I-1", "1500.00"),
         e.written_off("2026-06-15", "I-2", "100.00"),
-    ]  # fmt: skip
+    ]
 
 
 def _bell() -> list[Event]:
