@@ -1,13 +1,13 @@
--- Deals to which milestones were moved by a split, with the deal that those would belong to without it, as known
--- by a position. Must never show a move that was taken back.
+-- Deals to which a split has moved keys, with the deal that those would belong to without it, as known by a position.
+-- Must never show a move that was taken back, nor what a correction alone has moved.
 
 WITH RECURSIVE moved AS (
-    SELECT DISTINCT l.stream, m.deal
+    SELECT DISTINCT named.stream, placed.deal
     FROM (
-        SELECT DISTINCT ON (fact) fact, deal FROM fact_place_{generation}
-        WHERE position <= %(known)s ORDER BY fact, position DESC
-    ) m JOIN log l ON l.position = m.fact
-    WHERE m.deal <> 0
+        SELECT DISTINCT ON (key) key, deal FROM key_place_{generation}
+        WHERE position <= %(known)s ORDER BY key, position DESC
+    ) placed JOIN deal_key named ON named.key = placed.key
+    WHERE placed.deal <> 0 AND named.position <= %(known)s
 ),
 above (stream, upper) AS (
     SELECT DISTINCT stream, stream FROM moved
@@ -16,4 +16,10 @@ above (stream, upper) AS (
     FROM above JOIN deal_link link ON link.child = above.upper AND link.position <= %(known)s
 )
 SELECT DISTINCT root.stream, moved.deal
-FROM moved JOIN (SELECT stream AS of, min(upper) AS stream FROM above GROUP BY stream) root ON root.of = moved.stream
+FROM moved JOIN (
+    SELECT stream AS of, min(upper) AS stream FROM above GROUP BY stream
+    HAVING bool_or(EXISTS (
+        SELECT FROM log
+        WHERE log.stream = above.upper AND log.topic = 'deal.split.v1' AND log.position <= %(known)s
+    ))
+) root ON root.of = moved.stream

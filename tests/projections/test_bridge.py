@@ -23,7 +23,7 @@ from projections.bridge_explained import explain
 from scripts.sample_company import make_sample
 from tests.projections import events as e
 from tests.projections.events import Event
-from tests.projections.revising import MDM, closed, linked, split
+from tests.projections.revising import MDM, closed, corrected, instead, linked, split
 from tests.projections.served import House
 from tests.projections.stories import crowd, usual
 from tests.projections.strategies import stories
@@ -175,6 +175,25 @@ def test_a_split_that_parts_a_win_from_its_order_is_the_reason(house: House) -> 
     found = ask(house, "2024-02-01")
     won = {(row["deal"], row["reason"]): row["amount"] for row in found.rows if row["step"] == "won_ordered"}
     assert won == {(win, "split_merged"): "100.00", (order, "split_merged"): "-100.00"}
+    adds_up(found)
+
+
+@pytest.mark.parametrize("correction_first", [False, True])
+def test_what_a_correction_moves_to_another_deal_was_not_split_from_it(
+    house: House, correction_first: bool
+) -> None:
+    """Whatever came in first: no split is known, so the order is not where it was won."""
+    order = e.accepted("2024-01-02", e.line("A", "100.00"), order="SO-2", deal=None)
+    billed = e.invoiced("2024-01-03", "I-1", e.line("B", "5.00"), deal="O-1")
+    moved = instead(billed, keys=[f"{e.ERP}:order:SO-2"])
+    correction = corrected("2024-01-04", billed, moved)
+    story = [e.won("2024-01-01", e.line("A", "100.00")), order, billed]
+    told(house, *([correction, *story] if correction_first else [*story, correction]))
+    found = ask(house, "2024-02-01")
+    assert {row["reason"] for row in found.rows if row["step"] == "won_ordered"} == {
+        "integration_failed",
+        "orphan_order",
+    }
     adds_up(found)
 
 
