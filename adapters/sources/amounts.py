@@ -1,8 +1,7 @@
-"""Amounts as sources write them, to ISO 4217 minor units and to the contract's decimal strings.
+"""Exact amounts to ISO 4217 minor units and to the contract's decimal strings; shares of an amount.
 
-Two notations occur: major units as a decimal number (QuickBooks, Salesforce), and integers scaled by the
-source's own number of decimals (Stripe, Chargebee), which is not always ISO's. Nothing passes through a
-binary float. Refused: `amount_format`, `amount_precision`, `amount_range`, `currency_unknown`.
+How sources write them is read in mapping/numbers.py. Nothing passes through a binary float. Refused:
+`amount_format`, `amount_precision`, `amount_range`, `currency_unknown`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Final
 from adapters.sources.base import JsonValue
 from adapters.sources.payload import Node, Unreadable
 from domain.milestones import QUANTITY_DECIMALS
-from domain.money import MAX_MINOR, exponent, format_minor, is_currency, shares
+from domain.money import MAX_MINOR, divide_half_away, exponent, format_minor, is_currency, shares
 
 _PLAIN: Final = re.compile(r"-?\d{1,18}(\.\d{1,18})?", re.ASCII)
 _LARGEST_POWER: Final = 24
@@ -29,31 +28,6 @@ def currency_of(node: Node) -> str:
     if not is_currency(code):
         node.refuse("currency_unknown", "needs an ISO 4217 currency code")
     return code
-
-
-def major(node: Node, currency: str) -> int:
-    """A number in major units, 337.5 USD, to minor units: 33750.
-
-    Zeros behind are not digits that someone meant: 100.0 JPY is 100, and 100.5 JPY is refused.
-    """
-    value = node.value
-    if type(value) is int:
-        return _checked(node, Fraction(value), currency)
-    if not isinstance(value, Decimal):
-        node.wrong("amount_format", "a number in major units")
-    return _checked(node, _exact(node, value), currency)
-
-
-def major_text(node: Node, currency: str) -> int:
-    """A plain decimal in a text, `27998.6`, to minor units (CSV cells)."""
-    return _checked(node, _exact(node, Decimal(_plain(node))), currency)
-
-
-def scaled(node: Node, currency: str, decimals: int) -> int:
-    """An integer that the source has scaled by its own number of decimals, to ISO minor units."""
-    if type(node.value) is not int:
-        node.wrong("amount_format", "an integer in the currency's smallest unit")
-    return _checked(node, Fraction(node.value, 10**decimals), currency)
 
 
 def decimal_text(node: Node) -> str:
@@ -92,14 +66,11 @@ def tax_shares(tax: int, weights: Sequence[int]) -> list[int]:
     return shares(tax, one_way)
 
 
-def line(
-    number: str, sku: str, net: int, currency: str, *, tax: int = 0, **more: str | None
-) -> dict[str, JsonValue]:
-    """A line of the contract; `more` are its optional members, left out where they are None."""
+def line(number: str, sku: str, net: int, currency: str, *, tax: int = 0) -> dict[str, JsonValue]:
+    """A line of the contract, without its optional members."""
     found: dict[str, JsonValue] = {"line": number, "sku": sku, "net": money(net, currency)}
     if tax:
         found["tax"] = money(tax, currency)
-    found.update({name: value for name, value in more.items() if value is not None})
     return found
 
 
@@ -111,7 +82,8 @@ def _plain(node: Node) -> str:
     return node.value
 
 
-def _exact(node: Node, value: Decimal) -> Fraction:
+def exact(node: Node, value: Decimal) -> Fraction:
+    """A decimal as it is, of a size that can be reckoned with."""
     if value and value.adjusted() >= _LARGEST_POWER:
         node.refuse("amount_range", "the amount is beyond what the ledger takes")
     if value and value.adjusted() <= -_LARGEST_POWER:
@@ -119,8 +91,11 @@ def _exact(node: Node, value: Decimal) -> Fraction:
     return Fraction(value) if value else Fraction(0)
 
 
-def _checked(node: Node, value: Fraction, currency: str) -> int:
+def to_minor(node: Node, value: Fraction, currency: str, *, rounded: bool = False) -> int:
+    """Major units to minor units. rounded: half away from zero, where there are more decimals than that."""
     minor = value * 10 ** exponent(currency)
+    if rounded:
+        minor = Fraction(divide_half_away(minor.numerator, minor.denominator))
     if minor.denominator != 1:
         node.refuse("amount_precision", "the amount has more decimals than its currency")
     if abs(minor) > MAX_MINOR:

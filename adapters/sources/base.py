@@ -15,13 +15,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
+from domain.arrivals import Fetch
 from domain.keys import own_key
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 #: A complete CloudEvent of contract.md section 1, ready for `domain.contract.parse_event`.
 Milestone: TypeAlias = "dict[str, JsonValue]"
 
+
+class Opening(dict[str, JsonValue]):
+    """A milestone with which snapshots of a document begin, as an acceptance does an order's.
+
+    Every later snapshot tells it again as the document now stands, and beside it, as a milestone of its own,
+    what changed. So told again it is a duplicate whatever it holds: the first telling stands.
+    """
+
+
 _INSTANCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+
+
+class FileRefused(ValueError):
+    """A file can't be read as what it says it is; the message names it and says what would do.
+
+    What was read of it before is recorded, and is a duplicate when the mended file comes in.
+    """
 
 
 class Record(NamedTuple):
@@ -29,10 +46,12 @@ class Record(NamedTuple):
 
     payload: its bytes as accepted, whole, so that it can be translated again alone.
     where: for people, `file.jsonl:12`; not part of any identity.
+    read: about how many bytes on disk, of all files of this reading, were read by now; for progress.
     """
 
     payload: bytes
     where: str
+    read: int = 0
 
 
 class Refusal(NamedTuple):
@@ -49,19 +68,21 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """What one record turned into: exactly one of milestones, a reason to ignore it, or refusals.
+    """What one record turned into: exactly one of milestones, a reason to ignore it, refusals, or fetches.
 
     ignored: snake_case code where the record is understood and rightly yields no milestone.
     refused: not empty where any part of it can't be understood; then the record yields nothing.
+    needed: what a sparse message points to; fetched from the source, it comes in as a record of its own.
     """
 
     milestones: tuple[Milestone, ...] = ()
     ignored: str | None = None
     refused: tuple[Refusal, ...] = ()
+    needed: tuple[Fetch, ...] = ()
 
     def __post_init__(self) -> None:
-        given = (bool(self.milestones), self.ignored is not None, bool(self.refused))
-        assert sum(given) == 1, "a translation is milestones, or ignored, or refused"
+        given = (bool(self.milestones), self.ignored is not None, bool(self.refused), bool(self.needed))
+        assert sum(given) == 1, "a translation is milestones, or ignored, or refused, or needed"
         assert self.ignored != "", "a reason to ignore a record has a name"
 
 

@@ -9,7 +9,7 @@ that the milestone says has changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from adapters.sources.base import JsonValue, Milestone, Speaker
 
@@ -24,6 +24,7 @@ def milestone(
     keys: Iterable[str] = (),
     effective_on: str | None = None,
     customer: str | None = None,
+    dimensions: Mapping[str, str] | None = None,
     told_by: tuple[str, str] | None = None,
     edition: str = "",
     sequence: str | None = None,
@@ -32,7 +33,7 @@ def milestone(
 
     subject: object and native id. keys: further keys of the same deal. told_by: the document that is the
     fact where it is not the subject (a refund, of a payment). edition: what sets this fact apart from others
-    of that type. customer: goes to the dimensions.
+    of that type. customer: goes to the dimensions, where there are no others.
     """
     native = "/".join(subject)
     fact = "/".join(told_by or subject)
@@ -42,6 +43,8 @@ def milestone(
         body["effective_on"] = effective_on
     if customer is not None:
         body["dimensions"] = {"customer": customer}
+    elif dimensions:
+        body["dimensions"] = dict(dimensions)
     body.update({field: value for field, value in facts.items() if value is not None})
     event: Milestone = {
         "specversion": "1.0",

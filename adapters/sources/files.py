@@ -1,89 +1,122 @@
 """Cutting files into records: lines, the members of a JSON file, CSV rows.
 
 Belongs here: what a record is, in which order records come, how much memory that takes (one line, one row,
-or one JSON file at a time). A record's bytes are never rewritten, except a CSV row, which becomes a JSON
-object because alone it has lost its header.
+or one JSON value, where the file is large). A record's bytes are never rewritten, except a CSV row, which
+becomes a JSON object because alone it has lost its header.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from pathlib import Path
-from typing import Final
+from typing import Any, BinaryIO, Final, NamedTuple, cast
 
-from adapters.sources.base import Record
+from adapters.sources.base import FileRefused, Record
+from adapters.sources.packed import File, files_below
+from adapters.sources.values import LONGEST, ValueStream
 
 _BLANK: Final = re.compile(r"[ \t\r\n]*")
 _BOM: Final = "\ufeff"
 _LINES: Final = frozenset({".jsonl", ".ndjson"})
-
-Reader = Callable[[Path, str], Iterator[Record]]
-
-
-def files_below(path: Path, suffixes: frozenset[str]) -> Iterator[tuple[Path, str]]:
-    """The file itself, or the files of those suffixes below a folder, by name; each with its name for people.
-
-    Hidden files and folders are left out. Raises FileNotFoundError where there is nothing to read.
-    """
-    if path.is_file():
-        yield path, path.name
-        return
-    if not path.is_dir():
-        raise FileNotFoundError(f"{path}: no such file or folder")
-    found = [
-        (file, file.relative_to(path))
-        for file in path.rglob("*")
-        if file.suffix.lower() in suffixes and file.is_file()
-    ]
-    visible = sorted(
-        (name.as_posix(), file) for file, name in found if not any(p.startswith(".") for p in name.parts)
-    )
-    if not visible:
-        raise FileNotFoundError(f"{path}: holds no file of a known kind ({' '.join(sorted(suffixes))})")
-    for name, file in visible:
-        yield file, name
+#: A JSON file up to this size is read whole; a larger one is read value by value.
+WHOLE: Final = 8 * 2**20
+#: Lines and rows between looks at how far the file was read.
+_LOOK: Final = 64
 
 
-def json_records(path: Path, *, members_of: str | None = None) -> Iterator[Record]:
+def json_records(
+    path: Path, *, members_of: str | None = None, also: frozenset[str] = frozenset()
+) -> Iterator[Record]:
     """The records of JSON files: one a line in .jsonl and .ndjson, else the values of the file.
 
     A list counts as its elements. members_of: a file that is an object with a member of that name counts
-    as that member's values.
+    as that member's values. also: further endings of files that hold values. Raises FileNotFoundError,
+    FileRefused.
     """
-    for file, name in files_below(path, _LINES | {".json"}):
-        if file.suffix.lower() in _LINES:
-            yield from _line_records(file, name)
+    for file in files_below(path, _LINES | also | {".json"}):
+        if file.suffix in _LINES:
+            yield from _line_records(file)
         else:
-            yield from _value_records(file, name, members_of)
+            yield from _value_records(file, members_of)
 
 
-def _line_records(file: Path, name: str) -> Iterator[Record]:
+def _line_records(file: File) -> Iterator[Record]:
     """Lines end at LF alone: other characters that Python takes for line ends may stand in a JSON text."""
-    with file.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
+    read = 0
+    with file.open() as (stream, at):
+        number = 0
+        while line := stream.readline(LONGEST + 1):
+            number += 1
+            if len(line) > LONGEST:
+                raise FileRefused(f"{file.name}:{number}: a line longer than {LONGEST} bytes is no record")
             payload = line.rstrip(b"\r\n")
-            if number == 1:
-                payload = payload.removeprefix(_BOM.encode())
+            if number % _LOOK == 1:
+                read = at()
+                if number == 1:
+                    payload = payload.removeprefix(_BOM.encode())
             if payload.strip():
-                yield Record(payload, f"{name}:{number}")
+                yield Record(payload, f"{file.name}:{number}", read)
 
 
-def _value_records(file: Path, name: str, members_of: str | None) -> Iterator[Record]:
-    """A file that is not JSON is one record, whole: its translation says what is wrong with it."""
-    raw = file.read_bytes()
+def _value_records(file: File, members_of: str | None) -> Iterator[Record]:
+    """A small file that is not JSON is one record, whole: its translation says what is wrong with it."""
+    with file.open() as (stream, at):
+        raw = stream.read(WHOLE + 1)
+        if len(raw) > WHOLE:
+            rest = cast("BinaryIO", _Joined(raw, stream))
+            yield from _streamed(rest, at, file.name, members_of)
+            return
+        read = at()
+    yield from json_values(raw, file.name, members_of, read)
+
+
+def json_values(raw: bytes, name: str, members_of: str | None = None, read: int = 0) -> Iterator[Record]:
+    """The values of a JSON text, of a list its elements, byte for byte; `json_records` says more.
+
+    What is not JSON is one record, whole: its translation says what is wrong with it.
+    """
     try:
         text = raw.decode("utf-8").removeprefix(_BOM)
         spans = list(_spans(text, members_of))
     except (ValueError, RecursionError):
         spans, text = [], ""
     if not spans and raw.strip() not in (b"", b"[]"):
-        yield Record(raw, name)
+        yield Record(raw, name, read)
         return
     for where, start, end in spans:
-        yield Record(text[start:end].encode(), f"{name}{where}")
+        yield Record(text[start:end].encode(), f"{name}{where}", read)
+
+
+class _Joined:
+    """What was read ahead, then the rest of the stream."""
+
+    def __init__(self, ahead: bytes, stream: BinaryIO) -> None:
+        self._ahead = io.BytesIO(ahead)
+        self._stream = stream
+
+    def read(self, size: int) -> bytes:
+        return self._ahead.read(size) or self._stream.read(size)
+
+
+def _streamed(stream: BinaryIO, at: Callable[[], int], name: str, members_of: str | None) -> Iterator[Record]:
+    """The records of a large JSON file, in the memory of one."""
+    values = ValueStream(stream, name)
+    found: Iterator[tuple[str, bytes]]
+    if members_of is not None and values.peek() == "{" and values.find(members_of) and values.peek() in "{[":
+        is_list = values.peek() == "["
+        pairs = enumerate(values.elements()) if is_list else values.members()
+        found = ((f"#{key}", value) for key, value in pairs)
+    elif members_of is None or values.peek() == "[":
+        found = values.top()
+    else:
+        raise FileRefused(f"{name}: is one object of more than {WHOLE} bytes without {members_of}: no record")
+    for where, value in found:
+        yield Record(value, f"{name}{where}", at())
 
 
 def _spans(text: str, members_of: str | None) -> Iterator[tuple[str, int, int]]:
@@ -100,9 +133,12 @@ def _spans(text: str, members_of: str | None) -> Iterator[tuple[str, int, int]]:
         if isinstance(value, list):
             yield from _elements(text, start, decoder)
             return
-        if members_of is not None and isinstance(value, dict) and isinstance(value.get(members_of), dict):
+        inside = value.get(members_of) if members_of is not None and isinstance(value, dict) else None
+        if isinstance(inside, (dict, list)):
             for key, inner, _inner_end in _members(text, start, decoder):
-                if key == members_of:
+                if key == members_of and isinstance(inside, list):
+                    yield from _elements(text, inner, decoder)
+                elif key == members_of:
                     yield from ((f"#{k}", s, e) for k, s, e in _members(text, inner, decoder))
             return
         yield "", start, end
@@ -141,29 +177,92 @@ def _skip(text: str, at: int) -> int:
     return match.end() if match else at
 
 
-def csv_records(path: Path, kind_of: Callable[[frozenset[str]], str]) -> Iterator[Record]:
+class Table(NamedTuple):
+    """How a CSV file is written.
+
+    header: of files without one. group_by: columns, as `spelled` names them, by which neighbouring rows are
+    one record, in files that have any of them. also: further endings of file names.
+    """
+
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    header: tuple[str, ...] = ()
+    group_by: tuple[str, ...] = ()
+    spelled: Callable[[str], str] = str.strip
+    also: frozenset[str] = frozenset()
+
+
+_COMMON: Final = Table()
+
+
+def csv_records(
+    path: Path, kind_of: Callable[[frozenset[str]], str], table: Table = _COMMON
+) -> Iterator[Record]:
     """The rows of CSV files with a header, each as `{"object": ..., "row": {header: cell}}`.
 
     kind_of: the object kind that the header's columns tell. A row with cells beyond the header carries them
-    as `beyond`; one with fewer lacks the columns. Bytes that are not UTF-8 become lone surrogates, so that
-    nothing is lost and the translation refuses them. `where` counts lines of the file, as editors do.
+    as `beyond`; one with fewer lacks the columns. Bytes that are not of the encoding become lone surrogates,
+    so that nothing is lost and the translation refuses them. Rows that belong together carry all of them as
+    `rows`. `where` counts lines of the file, as editors do. Raises FileNotFoundError, FileRefused.
     """
-    for file, name in files_below(path, frozenset({".csv"})):
-        with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-            rows = csv.reader(stream)
-            header = next(rows, None)
-            if header is None:
+    encoding = "utf-8-sig" if table.encoding.lower() in ("utf-8", "utf8") else table.encoding
+    for file in files_below(path, table.also | {".csv"}):
+        with (
+            file.open() as (stream, at),
+            io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline="") as text,
+        ):
+            rows = csv.reader(text, delimiter=table.delimiter)
+            told = _cells(rows, file.name)
+            header = list(table.header) or next((cells for _line, cells in told), [])
+            if not header:
                 continue
             kind = kind_of(frozenset(header))
+            grouped = any(table.spelled(column) in table.group_by for column in header)
+            found = _grouped(told, kind, header, table) if grouped else _single(told, kind, header)
+            read = at()
+            for number, (line, payload) in enumerate(found):
+                if number % _LOOK == 0:
+                    read = at()
+                yield Record(payload, f"{file.name}:{line}", read)
+
+
+def _cells(rows: Any, name: str) -> Iterator[tuple[int, list[str]]]:
+    """(line of the file, cells) of each row that is not empty."""
+    line = rows.line_num + 1
+    try:
+        for cells in rows:
+            if cells:
+                yield line, cells
             line = rows.line_num + 1
-            for cells in rows:
-                if cells:
-                    yield Record(_row(kind, header, cells), f"{name}:{line}")
-                line = rows.line_num + 1
+    except csv.Error as error:
+        raise FileRefused(f"{name}:{line}: is no CSV: {error}; check quotes and delimiter") from None
 
 
-def _row(kind: str, header: list[str], cells: list[str]) -> bytes:
+def _single(
+    rows: Iterator[tuple[int, list[str]]], kind: str, header: list[str]
+) -> Iterator[tuple[int, bytes]]:
+    return ((line, _row(kind, header, cells)) for line, cells in rows)
+
+
+def _grouped(
+    rows: Iterator[tuple[int, list[str]]], kind: str, header: list[str], table: Table
+) -> Iterator[tuple[int, bytes]]:
+    places = [i for i, column in enumerate(header) if table.spelled(column) in table.group_by]
+
+    def cells_of(row: tuple[int, list[str]]) -> tuple[str, ...]:
+        return tuple(row[1][i] if i < len(row[1]) else "" for i in places)
+
+    for _key, group in groupby(rows, cells_of):
+        together = list(group)
+        first = next((cells for _line, cells in together if len(cells) > len(header)), together[0][1])
+        members = [dict(zip(header, cells, strict=False)) for _line, cells in together]
+        yield together[0][0], _row(kind, header, first, members)
+
+
+def _row(kind: str, header: list[str], cells: list[str], rows: list[dict[str, str]] | None = None) -> bytes:
     record: dict[str, object] = {"object": kind, "row": dict(zip(header, cells, strict=False))}
+    if rows is not None:
+        record["rows"] = rows
     if len(cells) > len(header):
         record["beyond"] = cells[len(header) :]
     if len(set(header)) < len(header):

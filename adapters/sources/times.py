@@ -1,4 +1,4 @@
-"""Times as sources write them: Unix seconds, zone-less UTC, periods of service.
+"""Times as sources write them: Unix seconds, periods of service.
 
 Belongs here: reading them, in UTC. Does not belong here: which field stands for which moment; that is each
 source's own decision, written beside it.
@@ -6,16 +6,14 @@ source's own decision, written beside it.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from adapters.sources.payload import Node
-from domain.instants import day_of, format_day, parse_instant
+from domain.instants import format_day
 
 _DAY_SECONDS: Final = 86_400
 _EARLIEST: Final = -62_135_596_800  # 0001-01-01
 _LATEST: Final = 253_402_300_799  # 9999-12-31
-_ZONELESS: Final = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d(?:\.\d+)?)(Z|\+0000|\+00:00)?", re.ASCII)
 
 
 def unix_seconds(node: Node, wanted: str = "a time in Unix seconds") -> int:
@@ -35,25 +33,6 @@ def unix_time(seconds: int) -> str:
     """A Unix time as RFC 3339 in UTC."""
     day, rest = divmod(seconds, _DAY_SECONDS)
     return f"{format_day(day)}T{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}Z"
-
-
-def utc_time(node: Node, wanted: str = "a time") -> str:
-    """A time of an export that is written in UTC and may not say so (`2019-11-11 17:23:34`)."""
-    match = _ZONELESS.fullmatch(node.text(wanted))
-    found = f"{match[1]}T{match[2]}Z" if match else ""
-    if parse_instant(found) is None:
-        node.refuse("time_format", f"needs {wanted} of the form 2026-01-31 09:30:00, in UTC")
-    return found
-
-
-def utc_day(node: Node, wanted: str = "a date") -> str:
-    """A date that an export may have widened to midnight (`2018-12-19 00:00:00`)."""
-    text = node.text(wanted)
-    if len(text) == len("2018-12-19"):
-        return node.day(wanted)
-    instant = parse_instant(utc_time(node, wanted))
-    assert instant is not None, "utc_time has read it"
-    return format_day(day_of(instant.microseconds))
 
 
 def service_days(start: int, end: int) -> tuple[str, str]:

@@ -75,4 +75,5 @@ BY_TYPE: Final[dict[str, tuple[str, ...]]] = {
     "milestone.corrected": _MISSING,
     "milestone.voided": _MISSING,
     "policy.activated": ("POLICY_UNREADABLE",),
+    "control_total.reported": ("CONTROL_TOTAL_BREAK",),
 }

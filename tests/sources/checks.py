@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from adapters.sources import Source
+from domain.arrivals import Fetch
 from domain.contract import parse_event
 
 
@@ -29,6 +30,11 @@ def refused(source: Source, payload: object) -> tuple[str, str]:
     ((code, pointer, message),) = translation.refused
     assert message
     return code, pointer
+
+
+def needed(source: Source, payload: object) -> list[Fetch]:
+    """What a payload wants to be fetched."""
+    return list(source.translate(json.dumps(payload).encode(), "acme").needed)
 
 
 def types(milestones: list[dict[str, Any]]) -> list[str]:

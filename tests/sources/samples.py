@@ -8,9 +8,11 @@ from tests.sources.samples_stripe import (
     st_dispute,
     st_event,
     st_invoice,
+    st_invoice_2025,
     st_invoice_payment,
     st_quote,
     st_refund,
+    st_thin,
 )
 
 Payload = dict[str, Any]
@@ -260,6 +262,8 @@ ALL: dict[str, list[Payload]] = {
         st_dispute(-11900, 11900),
         st_quote(),
         st_invoice_payment(),
+        st_event("invoice.paid", st_invoice_2025()),
+        st_thin("invoice", "in_1", "v1.invoice.paid"),
         st_event("customer.updated", {"object": "customer", "id": "cus_1"}),
     ],
     "salesforce": [

@@ -148,3 +148,59 @@ def st_invoice_payment(**more: Any) -> Payload:
         "status_transitions": {"paid_at": 1704074400},
         **more,
     }
+
+
+def st_thin(kind: str, native_id: str, event: str) -> Payload:
+    """An event of API v2: what it is about, and no more."""
+    return {
+        "id": "evt_2",
+        "object": "v2.core.event",
+        "type": event,
+        "livemode": False,
+        "created": "2026-01-31T09:30:00.000Z",
+        "related_object": {"id": native_id, "type": kind, "url": f"/v1/{kind}s/{native_id}"},
+    }
+
+
+def st_line_2025(amount: int, **more: Any) -> Payload:
+    """A line since API 2025-03-31: the price by its id, taxes under another name."""
+    return {
+        "id": "il_2",
+        "object": "line_item",
+        "amount": amount,
+        "quantity": 1,
+        "period": {"start": 1767225600, "end": 1769904000},
+        "parent": {
+            "type": "subscription_item_details",
+            "subscription_item_details": {"subscription": "sub_1", "proration": False},
+        },
+        "pricing": {"type": "price_details", "price_details": {"price": "price_1", "product": "prod_1"}},
+        **more,
+    }
+
+
+def st_invoice_2025(**more: Any) -> Payload:
+    """An invoice since API 2025-03-31: no charge, no subscription at the top."""
+    lines = [st_line_2025(10000, taxes=[{"amount": 1900, "tax_behavior": "exclusive"}])]
+    return {
+        "object": "invoice",
+        "id": "in_2",
+        "created": 1767225600,
+        "currency": "eur",
+        "customer": "cus_1",
+        "status": "paid",
+        "collection_method": "charge_automatically",
+        "parent": {
+            "type": "subscription_details",
+            "subscription_details": {
+                "subscription": "sub_1",
+                "metadata": {"salesforce_order_id": "801A0000000abcdEFG"},
+            },
+            "quote_details": None,
+        },
+        "amount_paid": 11900,
+        "total": 11900,
+        "lines": {"data": lines, "has_more": False},
+        "status_transitions": {"finalized_at": 1767229200, "paid_at": 1767232800},
+        **more,
+    }

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from adapters.sources.chargebee import Chargebee
+from adapters.sources import SOURCES
 from tests.sources.checks import gross, ignored, refused, translated, types
 from tests.sources.samples import cb_credit_note, cb_invoice, cb_line, cb_quote, cb_transaction
 
-CB = Chargebee()
+CB = SOURCES["chargebee"]
 BILLING = "billing/chargebee/acme"
 
 
@@ -37,6 +37,31 @@ def test_an_airbyte_envelope_and_a_webhook_tell_the_same_as_the_resource() -> No
     event = {"object": "event", "id": "ev_1", "event_type": "invoice_generated", "content": content}
     assert translated(CB, event) == plain
     assert translated(CB, {"stream": "event", "data": event}) == plain
+
+
+def test_what_the_api_answers_is_read_as_the_resource() -> None:
+    plain = translated(CB, cb_invoice())
+    assert translated(CB, {"invoice": cb_invoice()}) == plain
+    assert translated(CB, {"list": [{"invoice": cb_invoice()}], "next_offset": "x"}) == plain
+    event = {"object": "event", "id": "ev_1", "content": {"invoice": cb_invoice()}}
+    assert translated(CB, {"list": [{"event": event}]}) == plain
+    assert ignored(CB, {"list": []}) == "empty_page"
+
+
+def test_an_event_may_hold_several_resources_of_one_kind() -> None:
+    content = {
+        "subscription": {"object": "subscription", "id": "sub_1"},
+        "contract_term": {"object": "contract_term", "id": "ct_1"},
+        "credit_notes": [cb_credit_note(allocations=[]), cb_credit_note(id="CN-10", allocations=[])],
+        "unbilled_charges": [],
+    }
+    event = {
+        "object": "event",
+        "api_version": "v2",
+        "event_type": "subscription_cancelled",
+        "content": content,
+    }
+    assert [m["subject"] for m in translated(CB, event)] == ["credit_memo/CN-9", "credit_memo/CN-10"]
 
 
 def test_an_event_about_nothing_of_ours_is_ignored_and_one_that_is_damaged_refused_whole() -> None:

@@ -5,9 +5,14 @@ from decimal import Decimal
 
 import pytest
 
-from adapters.sources import SOURCES
+from adapters.sources import SOURCES, MappedSource
 from adapters.sources.payload import Node, Unreadable, read_payload
 
+READ_JSON = sorted(
+    name
+    for name, source in SOURCES.items()
+    if not (isinstance(source, MappedSource) and b"\nreads: xml\n" in source.text)
+)
 UNREADABLE = {
     b"": "json_format",
     b"{": "json_format",
@@ -24,7 +29,7 @@ UNREADABLE = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(SOURCES))
+@pytest.mark.parametrize("name", READ_JSON)
 @pytest.mark.parametrize("payload", sorted(UNREADABLE), ids=lambda p: repr(p[:12]))
 def test_what_is_no_json_object_is_refused_by_every_source(name: str, payload: bytes) -> None:
     translation = SOURCES[name].translate(payload, "acme")

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from adapters.sources.quickbooks import QuickBooks
-from tests.sources.checks import gross, ignored, refused, translated, types
+from adapters.sources import SOURCES
+from domain.arrivals import Fetch
+from tests.sources.checks import gross, ignored, needed, refused, translated, types
 from tests.sources.samples import (
     qbo,
     qbo_discount,
@@ -17,7 +18,7 @@ from tests.sources.samples import (
     qbo_subtotal,
 )
 
-QBO = QuickBooks()
+QBO = SOURCES["quickbooks"]
 ERP = "erp/quickbooks/acme"
 
 
@@ -268,3 +269,113 @@ def test_the_buying_side_and_master_records_are_ignored_and_unknown_entities_ref
     assert ignored(QBO, qbo("customers", Id="1")) == "master_data"
     assert refused(QBO, qbo("payroll", Id="1")) == ("object_unknown", "/stream")
     assert refused(QBO, {"stream": "invoices"}) == ("field_missing", "/data")
+
+
+def entity(name: str, operation: str, native_id: str = "130") -> dict[str, Any]:
+    return {"name": name, "id": native_id, "operation": operation, "lastUpdated": "2026-01-31T09:30:00-0800"}
+
+
+def notification(*entities: dict[str, Any]) -> dict[str, Any]:
+    change = {"realmId": "1185883450", "dataChangeEvent": {"entities": list(entities)}}
+    return {"eventNotifications": [change]}
+
+
+def cloud_event(what: str, native_id: str = "130") -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "id": "88cd52aa-33b6-4351-9aa4-47572edbd068",
+        "source": "intuit.dsnBgbseACLLRZNxo2dfc4evmEJdxde58xeeYcZliOU=",
+        "type": f"qbo.{what}.v1",
+        "datacontenttype": "application/json",
+        "time": "2026-01-31T17:30:00.179453Z",
+        "intuitentityid": native_id,
+        "intuitaccountid": "1185883450",
+        "data": {},
+    }
+
+
+def test_a_notification_has_what_changed_fetched_and_nothing_else() -> None:
+    told = notification(
+        entity("Invoice", "Create"),
+        entity("Payment", "Update", "120"),
+        entity("SalesReceipt", "Void", "38"),
+        entity("Customer", "Merge", "24"),
+        entity("Invoice", "Emailed"),
+    )
+    assert needed(QBO, told) == [
+        Fetch("invoices", "130"),
+        Fetch("payments", "120"),
+        Fetch("sales_receipts", "38"),
+    ]
+    assert ignored(QBO, notification(entity("Customer", "Update"))) == "master_data"
+    assert ignored(QBO, notification(entity("BillPayment", "Delete"))) == "purchasing"
+    assert ignored(QBO, {"eventNotifications": []}) == "empty_notification"
+    assert refused(QBO, notification(entity("Moon", "Create")))[0] == "value_unknown"
+
+
+@pytest.mark.parametrize(
+    ("what", "lists"),
+    [("invoice.created", "invoices"), ("creditmemo.updated", "credit_memos"), ("deposit.voided", "deposits")],
+)
+def test_a_notification_as_a_cloudevent_has_what_changed_fetched(what: str, lists: str) -> None:
+    assert needed(QBO, cloud_event(what)) == [Fetch(lists, "130")]
+
+
+def test_other_notifications_as_cloudevents_are_left_aside_or_refused() -> None:
+    assert ignored(QBO, cloud_event("customer.merged")) == "master_data"
+    assert ignored(QBO, cloud_event("vendorcredit.deleted")) == "purchasing"
+    assert refused(QBO, cloud_event("moon.created")) == ("value_unknown", "/type")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Invoice", ["invoice.voided"]),
+        ("Payment", ["payment.reversed"]),
+        ("SalesReceipt", ["payment.reversed", "invoice.voided"]),
+        ("CreditMemo", ["milestone.voided"]),
+        ("RefundReceipt", ["milestone.voided", "milestone.voided"]),
+    ],
+)
+def test_a_notification_of_a_deletion_says_all_that_is_left_to_say(name: str, expected: list[str]) -> None:
+    found = translated(QBO, notification(entity(name, "Delete")))
+    assert types(found) == expected
+    assert {m["time"] for m in found} == {"2026-01-31T09:30:00-08:00"}
+    assert translated(QBO, entity(name, "Delete")) == found
+    newer = translated(QBO, cloud_event(f"{name.lower()}.deleted"))
+    assert types(newer) == expected
+    assert [m["id"] for m in newer] == [m["id"] for m in found]
+
+
+def test_a_deletion_of_what_said_nothing_says_nothing_and_one_of_a_deposit_needs_a_person() -> None:
+    assert ignored(QBO, notification(entity("Estimate", "Delete"))) == "quote_unanswered"
+    assert ignored(QBO, notification(entity("JournalEntry", "Delete"))) == "general_ledger"
+    assert refused(QBO, notification(entity("Deposit", "Delete")))[0] == "deposit_withdrawn"
+
+
+def test_deletions_and_changes_in_one_message_are_cut_apart_first() -> None:
+    both = notification(entity("Invoice", "Delete"), entity("Payment", "Update"))
+    assert refused(QBO, both) == ("message_mixed", "")
+
+
+def test_answers_of_the_api_are_the_entities_in_them() -> None:
+    invoice = qbo_invoice()["data"]
+    plain = translated(QBO, qbo_invoice())
+    assert translated(QBO, {"Invoice": invoice, "time": "2024-05-03T10:00:00-07:00"}) == plain
+    page = {"Invoice": [invoice], "startPosition": 1, "maxResults": 1}
+    assert translated(QBO, {"QueryResponse": page, "time": "2024-05-03T10:00:00-07:00"}) == plain
+    gone = {
+        "domain": "QBO",
+        "status": "Deleted",
+        "Id": "9",
+        "MetaData": {"LastUpdatedTime": "2024-05-09T11:00:00-07:00"},
+    }
+    changes = {"QueryResponse": [page, {}, {"Payment": [gone], "startPosition": 1, "maxResults": 1}]}
+    assert types(translated(QBO, {"CDCResponse": [changes]})) == ["invoice.posted", "payment.reversed"]
+    assert ignored(QBO, {"QueryResponse": {}}) == "empty_page"
+
+
+def test_a_line_of_a_payment_that_names_an_invoice_without_its_id_is_refused() -> None:
+    odd = qbo_payment([(10.0, "Invoice", "130")], 10.0)
+    odd["data"]["Line"][0]["LinkedTxn"][0]["TxnId"] = None
+    assert refused(QBO, odd) == ("link_unknown", "/data/Line/0/LinkedTxn")

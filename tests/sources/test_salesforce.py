@@ -4,12 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from adapters.sources.salesforce import Salesforce, column_name, kind_of
+from adapters.sources import SOURCES
+from adapters.sources.mapping import MappedSource
+from adapters.sources.mapping.cutting import column_name
 from tests.sources.checks import ignored, refused, translated, types
 from tests.sources.samples import sf, sf_opportunity, sf_order
 
-SF = Salesforce()
+SF = SOURCES["salesforce"]
 CRM = "crm/salesforce/acme"
+
+
+def kind_of(row: dict[str, str]) -> str:
+    """The kind that the columns of a row tell."""
+    assert isinstance(SF, MappedSource)
+    return SF.mapping.cutting.kind_of(frozenset(row))
 
 
 def test_an_open_opportunity_is_a_snapshot_with_its_version() -> None:
@@ -43,7 +51,7 @@ def test_columns_of_salesforce_itself_are_known_too() -> None:
         "IsClosed": "0",
         "IsDeleted": "0",
     }
-    assert kind_of(frozenset(row)) == "opportunity"
+    assert kind_of(row) == "opportunity"
     assert types(translated(SF, sf("opportunity", **row))) == ["opportunity.changed"]
 
 
@@ -96,7 +104,7 @@ def test_a_deleted_opportunity_is_lost_whatever_it_was_worth(won: str) -> None:
 
 def test_a_version_of_a_history_counts_from_its_start() -> None:
     row = {**sf_opportunity()["row"], "_fivetran_start": "2024-05-20 07:00:00"}
-    assert kind_of(frozenset(row)) == "opportunity_history"
+    assert kind_of(row) == "opportunity_history"
     (event,) = translated(SF, sf("opportunity_history", **row))
     assert event["time"] == "2024-05-20T07:00:00Z"
 
@@ -161,3 +169,13 @@ def test_a_cell_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     (tmp_path / "latin.csv").write_bytes(b"StageName,CloseDate,IsWon,Id\nGesch\xe4ft,2024-01-01,0,1\n")
     (record,) = SF.records(tmp_path)
     assert SF.translate(record.payload, "acme").refused[0].code == "text_encoding"
+
+
+def test_an_id_is_the_same_in_15_and_in_18_characters() -> None:
+    short, whole = "0065e00000AbCdE", "0065e00000AbCdEAAV"
+    (first,) = translated(SF, sf_opportunity(id=short, account_id="0015e00000AbCdE"))
+    (second,) = translated(SF, sf_opportunity(id=whole, account_id="0015e00000AbCdEAAV"))
+    assert first == second
+    assert first["subject"] == f"opportunity/{whole}"
+    (order,) = translated(SF, sf_order(opportunity_id=short, netsuite_conn_opportunity_c=whole))
+    assert f"{CRM}:opportunity:{whole}" in order["data"]["keys"]

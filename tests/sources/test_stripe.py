@@ -2,21 +2,25 @@
 
 import pytest
 
-from adapters.sources.stripe import Stripe
-from tests.sources.checks import gross, ignored, refused, translated, types
+from adapters.sources import SOURCES
+from domain.arrivals import Fetch
+from tests.sources.checks import gross, ignored, needed, refused, translated, types
 from tests.sources.samples_stripe import (
     st_charge,
     st_credit_note,
     st_dispute,
     st_event,
     st_invoice,
+    st_invoice_2025,
     st_invoice_payment,
     st_line,
+    st_line_2025,
     st_quote,
     st_refund,
+    st_thin,
 )
 
-STRIPE = Stripe()
+STRIPE = SOURCES["stripe"]
 PSP, BILLING = "psp/stripe/acme", "billing/stripe/acme"
 
 
@@ -333,3 +337,109 @@ def test_objects_nobody_mapped_are_refused() -> None:
     assert refused(STRIPE, {"object": "moon.dust", "id": "x"}) == ("object_unknown", "/object")
     assert refused(STRIPE, st_event("moon.landed", {"id": "x"})) == ("field_missing", "/data/object/object")
     assert ignored(STRIPE, st_event("account.application.deauthorized", {"id": "x"})) == "not_order_to_cash"
+
+
+@pytest.mark.parametrize(
+    ("kind", "native_id", "event", "lists"),
+    [
+        ("invoice", "in_1", "v1.invoice.paid", "invoices"),
+        ("charge", "ch_1", "v1.charge.captured", "charges"),
+        ("credit_note", "cn_1", "v1.credit_note.created", "credit_notes"),
+        ("dispute", "dp_1", "v1.charge.dispute.funds_withdrawn", "disputes"),
+        ("invoice_payment", "inpay_1", "v1.invoice_payment.paid", "invoice_payments"),
+        ("quote", "qt_1", "v1.quote.accepted", "quotes"),
+        ("refund", "re_1", "v1.refund.failed", "refunds"),
+    ],
+)
+def test_a_thin_event_has_its_object_fetched(kind: str, native_id: str, event: str, lists: str) -> None:
+    assert needed(STRIPE, st_thin(kind, native_id, event)) == [Fetch(lists, native_id)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "event", "reason"),
+    [
+        ("customer", "v1.customer.created", "master_data"),
+        ("payout", "v1.payout.paid", "own_funds"),
+        ("subscription", "v1.customer.subscription.updated", "subscription_state"),
+        ("billing.meter", "v1.billing.meter.error_report_triggered", "metering"),
+        ("v2.core.account", "v2.core.account[requirements].updated", "not_order_to_cash"),
+    ],
+)
+def test_a_thin_event_about_nothing_of_ours_fetches_nothing(kind: str, event: str, reason: str) -> None:
+    assert ignored(STRIPE, st_thin(kind, "x_1", event)) == reason
+
+
+def test_a_thin_event_without_an_object_goes_by_its_own_type() -> None:
+    assert (
+        ignored(STRIPE, {**st_thin("", "", "v1.billing.meter.no_meter_found"), "related_object": None})
+        == "metering"
+    )
+    assert refused(STRIPE, st_thin("moon", "m_1", "v1.moon.landed")) == (
+        "object_unknown",
+        "/related_object/type",
+    )
+
+
+def test_an_invoice_of_the_api_of_2025_is_the_same_as_one_before() -> None:
+    (posted,) = translated(
+        STRIPE, st_event("invoice.paid", st_invoice_2025(), api_version="2025-03-31.basil")
+    )
+    (line,) = posted["data"]["lines"]
+    assert (line["sku"], line["net"], line["tax"]) == ("prod_1", "100.00", "19.00")
+    assert (line["service_start"], line["service_end"]) == ("2026-01-01", "2026-01-31")
+    assert "kind" not in line  # whether it is metered stands in the price
+    assert f"{BILLING}:subscription:sub_1" in posted["data"]["keys"]
+
+
+def test_a_price_that_was_expanded_says_what_kind_a_line_of_2025_is() -> None:
+    metered = {
+        "price_details": {
+            "product": "prod_1",
+            "price": {"id": "price_1", "recurring": {"usage_type": "metered"}},
+        }
+    }
+    (posted,) = translated(
+        STRIPE, st_invoice_2025(lines={"data": [st_line_2025(10000, pricing=metered)]}, total=10000)
+    )
+    (line,) = posted["data"]["lines"]
+    assert (line["kind"], line["sku"], line.get("service_start")) == ("usage", "prod_1", None)
+
+
+def test_an_invoice_names_the_salesforce_order_that_its_subscription_came_from() -> None:
+    order = "crm/salesforce/acme:order:801A0000000abcdEFG"
+    posted = translated(STRIPE, st_invoice_2025())[0]
+    assert order in posted["data"]["keys"]
+    before = {"subscription_details": {"metadata": {"salesforce_order_id": "801A0000000abcdEFG"}}}
+    assert order in translated(STRIPE, st_invoice(**before))[0]["data"]["keys"]
+    once = {"metadata": {"salesforce_order_id": "801A0000000abcdEFG"}}
+    assert order in translated(STRIPE, st_invoice(**once))[0]["data"]["keys"]
+
+
+def test_a_page_of_a_list_is_its_objects_and_one_of_events_is_cut_first() -> None:
+    page = {"object": "list", "data": [st_refund(), st_refund(id="re_2")], "has_more": False}
+    assert types(translated(STRIPE, page)) == ["payment.refunded"] * 2
+    assert ignored(STRIPE, {**page, "data": []}) == "empty_page"
+    events = {**page, "data": [st_event("refund.failed", st_refund(status="failed"))]}
+    assert refused(STRIPE, events) == ("object_unknown", "/object")
+
+
+def test_an_invoice_payment_that_was_collected_elsewhere_is_left_to_who_collected_it() -> None:
+    outside = {"type": "payment_record", "payment_record": "pr_1"}
+    assert ignored(STRIPE, st_invoice_payment(payment=outside)) == "paid_outside"
+
+
+def test_a_dispute_is_settled_in_the_accounts_own_currency() -> None:
+    gone, _back = translated(STRIPE, st_dispute(-1599, 1599, currency="ugx", amount=5500000))
+    assert (gone["data"]["currency"], gone["data"]["amount"]) == ("UGX", "55000")
+    unread = st_dispute(-11900, balance_transactions=[{"amount": "-119.00", "currency": "usd", "created": 1}])
+    assert refused(STRIPE, unread) == ("number_format", "/balance_transactions/0/amount")
+
+
+def test_a_capture_without_its_time_is_refused() -> None:
+    event = st_event("charge.captured", st_charge())
+    assert refused(STRIPE, {**event, "created": None}) == ("field_missing", "/created")
+
+
+def test_a_listed_refund_of_a_state_nobody_mapped_is_not_left_out() -> None:
+    listed = {"refunds": {"data": [st_refund(status="reversed")]}}
+    assert refused(STRIPE, st_charge(**listed)) == ("value_unknown", "/refunds")
