@@ -74,7 +74,11 @@ class LogRow(NamedTuple):
 
 
 class SourceRow(NamedTuple):
-    """Accepted bytes, whole. digest: SHA-256 of body. headers: a JSON object, as text."""
+    """Accepted bytes, whole. digest: SHA-256 of body. headers: a JSON object, as text.
+
+    mapping: what read them, `name@version#digest/instance`; of a milestone, what
+    made it of them.
+    """
 
     id: int
     source: str

@@ -32,6 +32,7 @@ from adapters.postgres.statements import statements
 from domain.deal import First, Recorded
 from domain.ledger import ConnectionLost
 from domain.placement import Forest
+from domain.provenance import feed_of
 from domain.recording import Asked, Known, Rows
 from domain.refusals import Reason
 
@@ -120,6 +121,7 @@ class LogUnit:
             keys = self._ask("keys", text_array(unseen)) if unseen else None
             links = self._ask("links", memory.links_seen)
             held = self._ask("held", bytea_array(wanted.quarantined)) if wanted.quarantined else None
+            left = self._ask("left", bytea_array(wanted.ignored)) if wanted.ignored else None
         last, inbox, conflicts, quarantined, recorded_at, self._transaction, waiting = head.fetchall()[0]
         self.is_decided = True
         memory.see_head(last)
@@ -146,8 +148,9 @@ class LogUnit:
             memory.streams,
             memory.forest,
             memory.versions,
-            {} if held is None else {(digest, mapping): entry for digest, mapping, entry in held},
+            {} if held is None else {(digest, feed_of(mapping)): entry for digest, mapping, entry in held},
             awaited,
+            set() if left is None else {(digest, feed_of(mapping), why) for digest, mapping, why in left},
         )
 
     def look_up_more(
@@ -180,7 +183,7 @@ class LogUnit:
         reach("inbox_written")
         self._copy_rows("copy_keys", keys)
         self._copy_rows("copy_sequences", sequences)
-        if self._copy is None and not (rows.conflicts or rows.quarantine or rows.replays):
+        if self._copy is None and not rows.is_more_than_milestones:
             return False
         with self._connection.pipeline():
             self._write_few(rows)
@@ -242,13 +245,28 @@ class LogUnit:
         for number, inbox, item in rows.quarantine:
             self._ask(
                 "insert_quarantine", number, inbox, item.accepted.digest, item.source, item.event_id,
-                item.type, _json(item.reasons), instant(item.accepted.received_at), item.accepted.mapping,
+                item.type, _json(item.reasons), instant(item.accepted.received_at),
+                item.accepted.mapped_by or item.accepted.mapping,
             )  # fmt: skip
-        for quarantine, outcome in rows.replays:
+        for inbox, item in rows.fetches:
+            for fetch in item.needed:
+                self._ask(
+                    "insert_fetch", item.source, fetch.object, fetch.id or "", fetch.reason, inbox,
+                    instant(item.accepted.received_at),
+                )  # fmt: skip
+        for quarantine, outcome, mapping in rows.replays:
             self._ask(
                 "insert_replay", quarantine, outcome.outcome, outcome.position, _json(outcome.reasons),
-                recorded_at,
+                recorded_at, mapping,
             )  # fmt: skip
+        if rows.ignored:
+            kept = [(inbox, item.accepted) for inbox, item in rows.ignored]
+            self._ask(
+                "insert_ignored", [inbox for inbox, _ in kept], [one.digest for _, one in kept],
+                [one.mapped_by or one.mapping for _, one in kept], [item.ignored for _, item in rows.ignored],
+            )  # fmt: skip
+        if rows.remapped:
+            self._ask("insert_remapped", *map(list, zip(*rows.remapped, strict=True)))
 
 
 def _json(reasons: Sequence[Reason]) -> Jsonb:

@@ -19,7 +19,8 @@ SELECT first, last, recorded_at FROM log_commit WHERE last > %(position)s ORDER 
 -- name: milestone
 SELECT l.position, l.stream, l.version, l.topic, l.state, l.identity, l.digest, l.inbox,
     (SELECT c.recorded_at FROM log_commit AS c WHERE c.first <= l.position ORDER BY c.first DESC LIMIT 1),
-    i.source, i.received_at, i.digest, i.content_type, i.headers, i.mapping, i.body
+    i.source, i.received_at, i.digest, i.content_type, i.headers,
+    coalesce((SELECT r.mapping FROM remapped AS r WHERE r.position = l.position), i.mapping), i.body
 FROM log AS l JOIN inbox AS i ON i.id = l.inbox
 WHERE l.position = %(position)s
 
@@ -91,7 +92,4 @@ FROM quarantine AS q WHERE q.id = %(entry)s
 SELECT id, source, received_at, digest, content_type, headers, mapping, body FROM inbox WHERE id = %(inbox)s
 
 -- name: counts
-SELECT (SELECT count(*) FROM quarantine AS q WHERE NOT EXISTS (
-        SELECT FROM quarantine_replay AS r
-        WHERE r.quarantine_id = q.id AND r.outcome <> 'quarantined')),
-    (SELECT count(*) FROM conflict)
+SELECT (SELECT count(*) FROM quarantine_entry WHERE status = 'open'), (SELECT count(*) FROM conflict)

@@ -1,4 +1,5 @@
--- One writer's transaction. These statements must never change a row: they look up, and append by COPY.
+-- One writer's transaction. These statements must never change a row: they look up, and append by COPY. The
+-- queue of records to be fetched is the exception: it is no part of the log.
 -- Nothing that decides what is appended may be read before the lock is held.
 
 -- name: lock
@@ -38,10 +39,16 @@ SELECT key, stream FROM deal_key WHERE key = ANY (%s)
 SELECT child, parent, position FROM deal_link WHERE position > %s ORDER BY position, child
 
 -- name: held
+-- Entries that are open, and those that somebody has dismissed: the same bytes open no other.
 SELECT q.digest, q.mapping, q.id FROM quarantine AS q
 WHERE q.digest = ANY (%s)
 AND NOT EXISTS (
-    SELECT FROM quarantine_replay AS r WHERE r.quarantine_id = q.id AND r.outcome <> 'quarantined')
+    SELECT FROM quarantine_replay AS r
+    WHERE r.quarantine_id = q.id AND r.outcome NOT IN ('quarantined', 'dismissed'))
+ORDER BY q.id DESC
+
+-- name: left
+SELECT digest, mapping, reason FROM ignored WHERE digest = ANY (%s)
 
 -- name: versions
 SELECT s.stream, (SELECT max(l.version) FROM log AS l WHERE l.stream = s.stream)
@@ -80,9 +87,24 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 INSERT INTO quarantine (id, inbox, digest, source, event_id, type, reasons, received_at, mapping)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 
+-- name: insert_fetch
+-- One row per record that has to be fetched, however many messages point to it: the latest is named, and a
+-- fetch that is under way does not answer those that came after it began.
+INSERT INTO awaiting_fetch AS a (source, object, native_id, reason, inbox, since, next_attempt)
+VALUES (%s, %s, %s, %s, %s, %s, clock_timestamp())
+ON CONFLICT (source, object, native_id) DO UPDATE
+SET asked = a.asked + 1, inbox = excluded.inbox, reason = excluded.reason
+
 -- name: insert_replay
-INSERT INTO quarantine_replay (quarantine_id, outcome, position, reasons, replayed_at)
-VALUES (%s, %s, %s, %s, %s)
+INSERT INTO quarantine_replay (quarantine_id, outcome, position, reasons, replayed_at, mapping)
+VALUES (%s, %s, %s, %s, %s, %s)
+
+-- name: insert_ignored
+INSERT INTO ignored (inbox, digest, mapping, reason)
+SELECT * FROM unnest(%s::bigint[], %s::bytea[], %s::text[], %s::text[])
+
+-- name: insert_remapped
+INSERT INTO remapped (position, mapping) SELECT * FROM unnest(%s::bigint[], %s::text[])
 
 -- name: insert_commit
 INSERT INTO log_commit (first, last, recorded_at) VALUES (%s, %s, %s)

@@ -1,0 +1,148 @@
+"""Messages pushed to feeds: what is done with one from its bytes to its answer, whoever sent it.
+
+Belongs here: the order of things (proven, read, recorded, counted, answered) and what each sender waits to
+hear. Does not belong here: how a scheme proves (adapters/feeds), the route (api/routes/sources.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
+
+from adapters.feeds.proof import Message, Proof, ProofRefused
+from adapters.feeds.receiving import prove, records_of
+from adapters.feeds.setup import Feed
+from adapters.feeds.tallies import Noted, Rejection, counts_of
+from adapters.feeds.webhook import Token, Webhook
+from adapters.importing import PRECEDENCE, Summary
+from adapters.intake import Intake
+from adapters.preparing import PROOF_HEADER, Preparation
+from adapters.sources import SOURCES
+from api.envelopes import MediaTypeUnknown
+from domain.arrivals import Outcome
+
+#: Kinds of bodies that hold records; any other is a mistake of the address or of the sender's setting.
+_TAKEN: Final = ("application/json", "application/xml", "application/octet-stream", "application/soap+xml")
+_TAKEN_ENDS: Final = ("+json", "+xml", "ndjson")
+_MILLION: Final = 1_000_000
+
+
+class Received(NamedTuple):
+    """A proven message made ready: its records, each with what it came to before the log is asked."""
+
+    feed: Feed
+    proof: Proof
+    at: int
+    records: list[Preparation]
+
+    def noted(self, counts: Mapping[tuple[str, str], int]) -> Noted:
+        """What is counted of it."""
+        return Noted(self.feed.name, self.at, counts, self._behind(), self.proof.once)
+
+    def _behind(self) -> float | None:
+        times = [
+            item.arrival.milestone.instant
+            for record in self.records
+            for item in record.items
+            if item.arrival is not None and item.arrival.milestone is not None
+        ]
+        return (self.at - max(times)) / _MILLION if times else None
+
+
+def check_media(message: Message) -> None:
+    """Raises MediaTypeUnknown for bodies that hold no records."""
+    encoding = (message.header("content-encoding") or b"identity").lower()
+    if encoding != b"identity":
+        raise MediaTypeUnknown("send the body without Content-Encoding", _TAKEN)
+    media = (message.header("content-type") or b"").partition(b";")[0].strip().lower().decode("latin-1")
+    if media and not (media in _TAKEN or media.endswith(_TAKEN_ENDS) or media.startswith("text/")):
+        raise MediaTypeUnknown(f"{media[:80]} holds no records: send JSON or XML", _TAKEN)
+
+
+def proven(webhook: Webhook, message: Message, at: int) -> Proof:
+    """Who sent it. at: microseconds since 1970-01-01 UTC. Raises ProofRefused, MediaTypeUnknown."""
+    proof = prove(webhook, message, at / _MILLION)
+    check_media(message)
+    return proof
+
+
+def read(intake: Intake, feed: Feed, message: Message, proof: Proof, at: int) -> Received:
+    """The records of a proven message, made ready for the log."""
+    webhook = feed.setup.webhook
+    assert webhook is not None, "a feed without a webhook takes no messages"
+    headers = _kept(webhook, message, proof)
+    source = SOURCES[feed.setup.mapping]
+    records = [
+        intake.prepare_record(source, record, feed.setup.instance, received_at=at, headers=headers)
+        for record in records_of(webhook, message.body)
+    ]
+    return Received(feed, proof, at, records)
+
+
+def _kept(webhook: Webhook, message: Message, proof: Proof) -> dict[str, str]:
+    """The headers that may be kept: not the one that holds a token, nor one that says that it was proven."""
+    secret = webhook.header if isinstance(webhook, Token) else None
+    sent = {name.decode("latin-1"): value.decode("latin-1") for name, value in message.headers}
+    return {name: value for name, value in sent.items() if name not in (secret, PROOF_HEADER)} | {
+        PROOF_HEADER: str(proof)
+    }
+
+
+def summed(received: Received, outcomes: Sequence[Outcome]) -> dict[tuple[str, str], int]:
+    """Counts of its records by (outcome, reason)."""
+    summary = Summary()
+    summary.count(received.records, outcomes)
+    assert summary.is_whole, "every record is accounted for"
+    return counts_of(summary)
+
+
+def results(received: Received, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """One result per record, in order, each with those of its milestones."""
+    told = []
+    start = 0
+    for record in received.records:
+        found = outcomes[start : start + len(record.items)]
+        start += len(record.items)
+        names = {outcome.outcome for outcome in found}
+        name = "ignored" if record.ignored is not None else next(one for one in PRECEDENCE if one in names)
+        one: dict[str, Any] = {"outcome": name}
+        if record.ignored is not None:
+            one["reason"] = record.ignored
+        else:
+            one["milestones"] = [_milestone(outcome) for outcome in found]
+        told.append(one)
+    return told
+
+
+def _milestone(outcome: Outcome) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "outcome": outcome.outcome,
+        "position": outcome.position,
+        "reasons": [reason._asdict() for reason in outcome.reasons],
+    }
+    if outcome.quarantine is not None:
+        told["quarantine"] = outcome.quarantine
+    return told
+
+
+def replayed(feed: Feed, message: Message) -> list[dict[str, Any]]:
+    """Results for a message that was taken in before, without reading it again."""
+    assert feed.setup.webhook is not None, "a feed without a webhook takes no messages"
+    number = len(records_of(feed.setup.webhook, message.body))
+    return [{"outcome": "duplicate", "replayed": True} for _ in range(number)]
+
+
+def rejection(reason: str, error: Exception, message: Message | None, size: int | None = None) -> Rejection:
+    """What is kept of a message that was turned away. message: None where its body was not read."""
+    if message is None:
+        return Rejection(reason, str(error), None, size)
+    return Rejection(reason, str(error), sha256(message.body).digest(), len(message.body))
+
+
+def refusal(feed: Feed, error: ProofRefused) -> ProofRefused:
+    """What the sender is told: enough to look further, and nothing of the feed's secrets."""
+    return ProofRefused(
+        error.reason,
+        f"it was turned away ({error.reason}); GET /v1/sources/{feed.name}/rejections says more",
+    )

@@ -1,0 +1,171 @@
+"""Files dropped in a folder: taken when they are complete, once, and put away."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from psycopg_pool import ConnectionPool
+
+from adapters.feeds.folder import Folder, Put
+from adapters.feeds.inlet import Inlet
+from adapters.feeds.sections import FolderSection
+from adapters.feeds.tallies import Tallies
+from adapters.feeds.waits import Waits
+from adapters.intake import Intake
+from tests.feeds.pulled import Orders, feed
+from tests.ingest.conftest import Ask
+
+
+class Time:
+    now = 0.0
+
+
+class Dropped:
+    """A folder feed, with a clock of its own."""
+
+    def __init__(self, folder: Path, intake: Intake, tallies: Tallies, pool: ConnectionPool[Any]) -> None:
+        self.path = folder
+        self.time = Time()
+        inlet = Inlet(intake, tallies, feed(folder={"path": str(folder)}), Orders())
+        self.folder = Folder(
+            inlet, FolderSection(path=folder, settled=5), Waits(pool),
+            clock=lambda: 0.0, monotonic=lambda: self.time.now,
+        )  # fmt: skip
+
+    def round(self, *, later: float = 0.0) -> list[Put]:
+        self.time.now += later
+        return list(self.folder.round())
+
+    def taken(self) -> list[Put]:
+        """What is taken once files have settled."""
+        return self.round() + self.round(later=6)
+
+    def tree(self) -> list[str]:
+        return sorted(str(one.relative_to(self.path)) for one in self.path.rglob("*") if one.is_file())
+
+
+@pytest.fixture
+def dropped(folder: Path, intake: Intake, tallies: Tallies, pool: ConnectionPool[Any]) -> Dropped:
+    return Dropped(folder, intake, tallies, pool)
+
+
+def lines(*numbers: int) -> bytes:
+    return b"".join(json.dumps({"id": n}).encode() + b"\n" for n in numbers)
+
+
+def test_a_file_is_taken_when_it_has_settled_and_put_in_done(dropped: Dropped, ask: Ask) -> None:
+    (dropped.path / "orders.jsonl").write_bytes(lines(1, 2))
+    assert dropped.round() == []
+    assert dropped.round(later=3) == []
+    (put,) = dropped.round(later=3)
+    assert (put.name, put.outcome) == ("orders.jsonl", "done")
+    assert put.summary is not None
+    assert put.summary.recorded == 2
+    assert dropped.tree() == ["done/orders.jsonl"]
+    assert ask("SELECT outcome, records FROM feed_tally") == [("recorded", 2)]
+    assert ask("SELECT name, bytes, outcome, summary->'recorded' FROM taken_file") == [
+        ("orders.jsonl", len(lines(1, 2)), "done", 2)
+    ]
+
+
+def test_a_file_that_grows_is_left_alone(dropped: Dropped) -> None:
+    file = dropped.path / "orders.jsonl"
+    file.write_bytes(lines(1))
+    dropped.round()
+    with file.open("ab") as stream:
+        stream.write(lines(2))
+    assert dropped.round(later=6) == []
+    (put,) = dropped.round(later=6)
+    assert put.summary is not None
+    assert put.summary.records == 2
+
+
+def test_unfinished_hidden_and_linked_files_are_left_alone(dropped: Dropped, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "secret.jsonl"
+    elsewhere.write_bytes(lines(1))
+    for name in ("a.jsonl.part", ".b.jsonl", "c.jsonl~", "d.tmp"):
+        (dropped.path / name).write_bytes(lines(1))
+    (dropped.path / "e.jsonl").symlink_to(elsewhere)
+    assert dropped.taken() == []
+    (dropped.path / "a.jsonl.part").replace(dropped.path / "a.jsonl")
+    assert [put.name for put in dropped.taken()] == ["a.jsonl"]
+
+
+def test_the_same_bytes_under_another_name_are_known(dropped: Dropped, ask: Ask) -> None:
+    (dropped.path / "a.jsonl").write_bytes(lines(1, 2))
+    dropped.taken()
+    (dropped.path / "b.jsonl").write_bytes(lines(1, 2))
+    (dropped.path / "a.jsonl").write_bytes(lines(1, 2))
+    assert [put.outcome for put in dropped.taken()] == ["known", "known"]
+    assert ask("SELECT sum(records)::int FROM feed_tally") == [(2,)]
+    assert len(dropped.tree()) == 3, "nothing that was dropped is thrown away"
+
+
+def test_a_file_with_the_name_of_one_before_is_kept_beside_it(dropped: Dropped) -> None:
+    (dropped.path / "a.jsonl").write_bytes(lines(1))
+    dropped.taken()
+    (dropped.path / "a.jsonl").write_bytes(lines(2))
+    dropped.taken()
+    first, second = dropped.tree()
+    assert {first.endswith("a.jsonl"), second.endswith("a.jsonl")} == {True}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl.gz", gzip.compress(lines(1, 2))[:-4]),
+        ("a.zip", b"PK\3\4 no zip"),
+        ("b.jsonl.gz", b"no gzip"),
+    ],
+)
+def test_a_broken_file_is_put_in_failed_with_the_reason_and_holds_up_no_other(
+    dropped: Dropped, ask: Ask, name: str, content: bytes
+) -> None:
+    (dropped.path / name).write_bytes(content)
+    (dropped.path / "good.jsonl").write_bytes(lines(7))
+    puts = {put.name: put for put in dropped.taken()}
+    assert puts[name].outcome == "failed"
+    assert puts["good.jsonl"].outcome == "done"
+    why = (dropped.path / "failed" / f"{name}.why.txt").read_text()
+    assert name in why
+    assert ".taking" not in why
+    # mended, it comes in, whatever was in already
+    (dropped.path / "a.jsonl").write_bytes(lines(1, 2, 3))
+    dropped.taken()
+    assert ask("SELECT count(*) FROM log") == [(4,)]
+
+
+def test_packed_files_are_read(dropped: Dropped, ask: Ask) -> None:
+    (dropped.path / "a.jsonl.gz").write_bytes(gzip.compress(lines(1, 2)))
+    with zipfile.ZipFile(dropped.path / "b.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("2026/one.jsonl", lines(3))
+        archive.writestr("two.json", b'[{"id": 4}, {"id": 5}]')
+        archive.writestr("readme.md", b"hello")
+        archive.writestr("__MACOSX/two.json", b"junk")
+    assert [put.outcome for put in dropped.taken()] == ["done", "done"]
+    assert ask("SELECT count(*) FROM log") == [(5,)]
+
+
+def test_what_a_process_left_behind_is_taken_first(dropped: Dropped, ask: Ask) -> None:
+    taking = dropped.path / ".taking"
+    taking.mkdir()
+    (taking / "left.jsonl").write_bytes(lines(1, 2))
+    (put,) = dropped.round()
+    assert (put.name, put.outcome) == ("left.jsonl", "done")
+    assert dropped.tree() == ["done/left.jsonl"]
+    # it died after noting the file and before putting it away
+    (taking / "left.jsonl").write_bytes(lines(1, 2))
+    (put,) = dropped.round()
+    assert put.outcome == "known"
+    assert ask("SELECT count(*) FROM log") == [(2,)]
+
+
+def test_without_the_folder_it_says_so(dropped: Dropped) -> None:
+    dropped.path.rmdir()
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        dropped.round()
