@@ -113,6 +113,7 @@ SLA_HOURS: Final[Mapping[str, int]] = MappingProxyType(
 
 
 _TOLERANCE: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,4})?")
+_SPEAKER: Final = re.compile(r"(/[a-z]+/)?[^/:]+/[^/:]+")
 #: Ten years: an exception that waits for longer would never show.
 MOST_HOURS: Final = 87_660
 #: Names of the zone database that mean another zone from machine to machine, or count leap seconds.
@@ -133,6 +134,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     business date. pivot_currency: through which amounts are converted where no direct rate is known.
     recognition_tolerance: up to which revenue may differ, in units of the line's currency. sla_hours: by
     exception code. quarter_end_hours: for WON_NO_ORDER in the last three days of a quarter.
+    feed_silence_hours: after which a source that says nothing is an exception, 0: never. dense_sequences:
+    sources whose `sequence` counts without gaps, over all messages (`source`) or over those of one subject
+    (`subject`). Both by `/role/system/instance`, or `system/instance` for every role of it; and silence by
+    `*` for every source that is not named.
     """
 
     booking_trigger: Literal["order_accepted", "won"] = "order_accepted"
@@ -146,6 +151,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recognition_tolerance: str = "1.00"
     sla_hours: dict[str, int] = {}
     quarter_end_hours: int = 4
+    feed_silence_hours: dict[str, int] = {}
+    dense_sequences: dict[str, Literal["source", "subject"]] = {}
 
     def hours(self, code: str) -> int:
         """The SLA of an exception code, hours; 0 where it shows at once."""
@@ -156,8 +163,11 @@ DEFAULT_SETTINGS: Final = Settings()
 
 #: Settings that only change how the journal is read; all others change what is posted.
 READ_ONLY: Final = frozenset(
-    {"booking_trigger", "liability", "pivot_currency", "sla_hours", "quarter_end_hours"}
-)
+    {
+        "booking_trigger", "liability", "pivot_currency", "sla_hours", "quarter_end_hours",
+        "feed_silence_hours", "dense_sequences",
+    }
+)  # fmt: skip
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -198,12 +208,25 @@ def merged(before: Settings, changes: Mapping[str, Any]) -> Settings:
         raise PolicyRefused(f"the settings can't be read: {error}") from error
     if not _TOLERANCE.fullmatch(found.recognition_tolerance):
         raise PolicyRefused("recognition_tolerance must be a decimal of zero or more, e.g. 1.00")
+    _check_sources(found)
     for name, roles in found.system_of_record.items():
         if name not in _TYPES:
             raise PolicyRefused(f"system_of_record names {name!r}, which is no milestone type")
         if not roles or not set(roles) <= set(m.ROLES):
             raise PolicyRefused(f"system_of_record of {name} must list roles among {', '.join(m.ROLES)}")
     return found
+
+
+def _check_sources(settings: Settings) -> None:
+    for setting in ("feed_silence_hours", "dense_sequences"):
+        for name in getattr(settings, setting):
+            anyone = name == "*" and setting == "feed_silence_hours"
+            if not anyone and _SPEAKER.fullmatch(name) is None:
+                raise PolicyRefused(
+                    f"{setting} names {name!r}: give /role/system/instance or system/instance"
+                )
+    for name, hours in settings.feed_silence_hours.items():
+        _check_hours(f"feed_silence_hours of {name}", hours)
 
 
 #: Answers kept, by type and source: a firm has a few dozen.

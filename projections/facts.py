@@ -84,6 +84,8 @@ _NATURAL: Final[tuple[tuple[type[m.Milestone], ...], ...]] = (
 _RANK: Final[dict[type[m.Milestone], int]] = {
     kind: rank for rank, kinds in enumerate(_NATURAL) for kind in kinds
 }
+#: Natural order by stored name.
+RANKS: Final[dict[str, int]] = {str(kind.__struct_config__.tag): rank for kind, rank in _RANK.items()}
 
 SequenceKey = tuple[int, int, str]
 BusinessKey = tuple[int, int, int, str, SequenceKey, str, str]

@@ -152,6 +152,9 @@ _WHOLE_LEDGER: Final = frozenset(
     }
 )
 
+#: Milestones that a rule folds, and that are kept as notices too: who is a customer anywhere.
+_OF_CUSTOMERS: Final = frozenset({m.CustomerApproved, m.CustomerRejected})
+
 _UNKNOWN: Final = object()
 _rules: dict[type[m.Milestone], DealRule | None] = {}
 
@@ -204,6 +207,8 @@ def step(book: Book, fact: Fact) -> DealBook:
                 deal.find("SOR_VIOLATION")
                 return deal
             rule(deal, milestone)
+            if kind in _OF_CUSTOMERS:
+                book.notices.append((fact.position, milestone.name, CODEC.encode(milestone), 1))
             if milestone.sequence is not None:
                 deal.saw((milestone.source, milestone.subject), fact.key[4])
         elif kind in _WHOLE_LEDGER:

@@ -11,6 +11,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from domain.keys import is_key, kind_of
 from domain.milestones import CustomerMerged
 from projections import notices
 from projections.facts import business_key
@@ -27,15 +28,24 @@ def survivors_of(merges: Iterable[CustomerMerged]) -> dict[str, str]:
 
     Of several merges of one customer the last by time, sequence, source, id holds. Chains are followed. A
     merge into a customer that had been merged into this one turns it round: the later survivor survives.
+    Customers of two systems become one by their keys: `crm/salesforce/acme:customer:001A` is 001A.
     """
     into: dict[str, str] = {}
     for merge in sorted(merges, key=lambda one: business_key(one)[2:]):
-        if merge.customer == merge.into:
+        customer, survivor = native(merge.customer), native(merge.into)
+        if customer == survivor:
             continue
-        into[merge.customer] = merge.into
-        if _last(into, merge.into, stop=merge.customer) == merge.customer:
-            del into[merge.into]
+        into[customer] = survivor
+        if _last(into, survivor, stop=customer) == customer:
+            del into[survivor]
     return {customer: _last(into, customer) for customer in into}
+
+
+def native(customer: str) -> str:
+    """A customer as dimensions name it: by the native id alone, also where it is named by its key."""
+    if is_key(customer) and kind_of(customer) == "customer":
+        return customer.split(":", 2)[2]
+    return customer
 
 
 def _last(into: Mapping[str, str], customer: str, stop: str | None = None) -> str:

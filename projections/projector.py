@@ -17,6 +17,7 @@ from psycopg import Connection
 
 from projections import alternatives, generations, moments, queries
 from projections.clusters import Clusters, Edge, LogRow, by_position, decode
+from projections.completeness import register
 from projections.journal import Journal
 
 _log: Final = logging.getLogger(__name__)
@@ -80,6 +81,8 @@ class Projector:
         try:
             with connection.transaction():
                 generation = self._lock(connection)
+                if self.generation is None:
+                    register.take_in(connection, self.schema, generation.position)
                 rows = read_log(connection, generation.position, limit)
                 if not rows:
                     return 0
@@ -140,6 +143,7 @@ class Projector:
         journal.write(connection.cursor(), generation.id)
         generations.advance(connection, generation.id, last)
         if self.generation is None:
+            register.take_in(connection, self.schema, last)
             connection.execute("SELECT pg_notify(%s, %s)", (projected_channel(self.schema), str(last)))
         self._at, self._edges_upto = (generation.id, last), last
         return taken

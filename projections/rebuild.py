@@ -16,6 +16,7 @@ from psycopg import Connection
 
 from domain.policies import Policies
 from projections import alternatives, bulk, generations, moments
+from projections.completeness import register
 from projections.projector import Projector, projected_channel
 from projections.workers import load_all
 
@@ -84,6 +85,8 @@ def rebuild(
         report("catch_up", milestones)
         projector = Projector(schema, generation)
         caught_up = projector.catch_up(connection)
+        with connection.transaction():
+            _keep_register(connection, schema, generation)
         moments.reach("before_swap")
         report("swap", milestones + caught_up)
         caught_up += _swap(connection, schema, generation, projector)
@@ -101,6 +104,13 @@ def _load_all(shares: list[bulk.Share], workers: int) -> Iterator[bulk.Loaded]:
     yield from load_all(shares, workers)
 
 
+def _keep_register(connection: Connection[Any], schema: str, generation: int) -> None:
+    """See to it that the register holds what a generation knows before that is read."""
+    row = connection.execute("SELECT position FROM generation WHERE id = %s", (generation,)).fetchone()
+    assert row is not None, "the generation is there while it is built"
+    register.take_in(connection, schema, int(row[0]))
+
+
 def _swap(connection: Connection[Any], schema: str, generation: int, projector: Projector) -> int:
     """Hold the live generation still, take in the rest, promote: one transaction."""
     caught_up = 0
@@ -110,6 +120,7 @@ def _swap(connection: Connection[Any], schema: str, generation: int, projector: 
             generations.lock(connection, schema, live.id)
         while taken := projector.project(connection):
             caught_up += taken
+        _keep_register(connection, schema, generation)
         generations.promote(connection, generation)
         moments.reach("before_swap_commit")
         connection.execute("SELECT pg_notify(%s, '')", (projected_channel(schema),))

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from psycopg import Connection
 
 from projections import merges
-from projections.exceptions import billing, collecting, keeping, ordering, said
+from projections.exceptions import billing, collecting, feeding, keeping, ordering, referring, said
 from projections.exceptions.asking import Asking, Found
 from projections.exceptions.codes import BY_CODE, SIGNALLED
 from projections.exceptions.handling import UNTOUCHED, Handling, handlings
@@ -44,6 +44,11 @@ DERIVED: Final[tuple[tuple[str, Derive], ...]] = (
     ("CLOSED_PERIOD_MILESTONE", keeping.closed_period_milestone),
     ("CONFLICT", keeping.conflicts),
     ("QUARANTINED", keeping.quarantined),
+    ("UNMAPPED_SKU", referring.unmapped_sku),
+    ("MISSING_CUSTOMER", referring.missing_customer),
+    ("CONTROL_TOTAL_BREAK", feeding.control_total_break),
+    ("FEED_SILENT", feeding.feed_silent),
+    ("SEQUENCE_GAP", feeding.sequence_gap),
     ("LAW_BROKEN", keeping.law_broken),
 )
 
