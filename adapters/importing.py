@@ -10,23 +10,26 @@ what is in conflict or in quarantine is kept already, so it ends in the same log
 import gc
 import os
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from adapters.intake import Intake
+from adapters.laying import lay_off_on_disk
 from adapters.preparing import Preparation, now
 from adapters.readers import Readers
 from adapters.sources import Record, Source
+from adapters.sources.packed import size_below
 from domain.arrivals import Outcome, OutcomeName
 
 #: Records made ready together and written in one transaction.
 BATCH: Final = 5_000
+#: Bytes of records from which a batch is full before it has so many.
+BATCH_BYTES: Final = 32 * 2**20
 #: Batches that may be under way: one is being written while the next is made ready.
 UNDER_WAY: Final = 2
 #: Bytes from which reading in processes of their own pays, and how many there are at most.
@@ -35,7 +38,9 @@ MOST_READERS: Final = 3
 
 
 #: What a record of several milestones counts as: the first of these that one of them is.
-_PRECEDENCE: Final[tuple[OutcomeName, ...]] = ("quarantined", "recorded", "conflict", "duplicate")
+PRECEDENCE: Final[tuple[OutcomeName, ...]] = (
+    "quarantined", "waiting", "recorded", "conflict", "duplicate",
+)  # fmt: skip
 
 
 @dataclass
@@ -43,8 +48,9 @@ class Summary:
     """What came in and what became of it.
 
     records: read. Each is one of: recorded, duplicate, conflict, ignored (by reason), quarantined (by the
-    code of its first reason). A record of several milestones counts as recorded if one of them is, else as
-    conflict if one is. milestones: (type, outcome) to their number. first, last: positions recorded.
+    code of its first reason), waiting (for a record that it points to). A record of several milestones counts
+    as recorded if one of them is, else as conflict if one is. milestones: (type, outcome) to their number.
+    first, last: positions recorded. read: bytes on disk, as far as these records reach; 0 where unknown.
     """
 
     records: int = 0
@@ -53,14 +59,16 @@ class Summary:
     conflict: int = 0
     ignored: Counter[str] = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
+    waiting: int = 0
     milestones: Counter[tuple[str, str]] = field(default_factory=Counter)
     first: int | None = None
     last: int | None = None
+    read: int = 0
 
     @property
     def is_whole(self) -> bool:
         """Whether every record is accounted for."""
-        settled = self.recorded + self.duplicate + self.conflict
+        settled = self.recorded + self.duplicate + self.conflict + self.waiting
         return self.records == settled + self.ignored.total() + self.quarantined.total()
 
     def count(self, records: Sequence[Preparation], outcomes: Sequence[Outcome]) -> None:
@@ -70,16 +78,18 @@ class Summary:
         for items, ignored in records:
             if ignored is not None:
                 self.ignored[ignored] += 1
+                start += len(items)
             elif len(items) == 1:
                 self._count_one(outcomes[start].outcome, outcomes[start])
                 start += 1
             else:
                 found = outcomes[start : start + len(items)]
                 names = {outcome.outcome for outcome in found}
-                self._count_one(next(name for name in _PRECEDENCE if name in names), found[0])
+                self._count_one(next(name for name in PRECEDENCE if name in names), found[0])
                 start += len(items)
         types = [item.type or "" for record in records for item in record.items]
-        self.milestones.update(zip(types, [outcome.outcome for outcome in outcomes], strict=True))
+        told = zip(types, [outcome.outcome for outcome in outcomes], strict=True)
+        self.milestones.update(one for one in told if one[1] != "ignored")
         recorded = [outcome.position for outcome in outcomes if outcome.outcome == "recorded"]
         if recorded:
             self.first = recorded[0] if self.first is None else self.first
@@ -92,6 +102,8 @@ class Summary:
             self.duplicate += 1
         elif name == "conflict":
             self.conflict += 1
+        elif name == "waiting":
+            self.waiting += 1
         else:
             self.quarantined[outcome.reasons[0].code] += 1
 
@@ -102,10 +114,12 @@ class _UnderWay:
 
     records: list[Preparation]
     answer: "Future[list[Outcome]]"
+    read: int = 0
 
     def settle(self, summary: Summary) -> None:
         """Wait for its commit and count it."""
         summary.count(self.records, self.answer.result())
+        summary.read = max(summary.read, self.read)
 
 
 def import_path(
@@ -120,18 +134,22 @@ def import_path(
 ) -> Summary:
     """Import a file, or all files of a folder, of one source system; durable up to each progress call.
 
-    instance: the firm's copy of the system, e.g. `acme`; a canonical source names it itself. progress: called
-    after each batch. readers: processes that read; by default some for large files. Raises
-    FileNotFoundError; ValueError for an instance that can't name one; ReaderFailed;
-    eventsourcing.persistence.PersistenceError where the log can't be written.
+    What is rightly ignored is kept where the intake keeps it. instance: the firm's copy of the system, e.g.
+    `acme`; a canonical source names it itself. progress: called after each batch. readers: processes that
+    read; by default some for large files. Raises FileNotFoundError; ValueError for an instance that can't
+    name one; ReaderFailed; eventsourcing.persistence.PersistenceError where the log can't be written.
     """
     summary = Summary()
     under_way: list[_UnderWay] = []
     processes = _readers_for(path) if readers is None else readers
+    lay_off_on_disk()
     with _eager_switching():
-        for prepared in _prepared(intake, path, source, instance, batch, processes):
-            items = [item for preparation in prepared for item in preparation.items]
-            under_way.append(_UnderWay(prepared, intake.submit(items)))
+        reads: deque[int] = deque()
+        batches = _batches(source.records(path), batch, reads)
+        for prepared in _prepared(intake, batches, source, instance, processes):
+            records = prepared if intake.keeps_ignored else _without_ignored(prepared)
+            items = [item for preparation in records for item in preparation.items]
+            under_way.append(_UnderWay(records, intake.submit(items), reads.popleft()))
             if len(under_way) >= UNDER_WAY:
                 under_way.pop(0).settle(summary)
                 if progress is not None:
@@ -144,11 +162,15 @@ def import_path(
     return summary
 
 
+def _without_ignored(records: list[Preparation]) -> list[Preparation]:
+    """The same records, those that are rightly ignored without their bytes."""
+    return [one if one.ignored is None else Preparation([], one.ignored) for one in records]
+
+
 def _prepared(
-    intake: Intake, path: Path, source: Source, instance: str, size: int, processes: int
+    intake: Intake, batches: Iterator[tuple[list[bytes], int]], source: Source, instance: str, processes: int
 ) -> Iterator[list[Preparation]]:
     """The records in batches, made ready here or by readers."""
-    batches = _batches(source.records(path), size)
     if processes:
         with Readers(intake.ledger, source, instance, processes) as readers:
             yield from readers.prepare(batches)
@@ -159,17 +181,29 @@ def _prepared(
         ]
 
 
-def _batches(records: Iterator[Record], size: int) -> Iterator[tuple[list[bytes], int]]:
-    """(payloads, when they were accepted)"""
-    while payloads := [record.payload for record in islice(records, size)]:
-        yield payloads, now()
+def _batches(records: Iterator[Record], size: int, reads: deque[int]) -> Iterator[tuple[list[bytes], int]]:
+    """(payloads, when they were accepted); how far the files were read goes to `reads`, batch by batch."""
+    while found := _batch(records, size):
+        reads.append(found[-1].read)
+        yield [record.payload for record in found], now()
+
+
+def _batch(records: Iterator[Record], size: int) -> list[Record]:
+    """The next records: `size` of them, or fewer where they are long."""
+    found: list[Record] = []
+    length = 0
+    for record in records:
+        found.append(record)
+        length += len(record.payload)
+        if len(found) == size or length >= BATCH_BYTES:
+            break
+    return found
 
 
 def _readers_for(path: Path) -> int:
     """How many processes read: none for what is read faster than they start, or on a single core."""
     cores = os.cpu_count() or 1
-    files = [path] if path.is_file() else path.rglob("*")
-    size = sum(file.stat().st_size for file in files if file.is_file())
+    size = size_below(path)
     return 0 if size < WORTH_READERS or cores < 2 else min(cores, MOST_READERS)
 
 

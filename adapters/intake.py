@@ -17,17 +17,15 @@ from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 from eventsourcing import persistence
-from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool
 
 from adapters.faults import reach
-from adapters.postgres.reading import Quarantined, inbox_row, quarantine_entry
-from adapters.postgres.statements import statements
-from adapters.postgres.unit import instant
+from adapters.postgres.reading import SourceRow, inbox_row, quarantine_entry
 from adapters.preparing import Preparation, Preparer, now
 from adapters.sources import SOURCES, Source
 from domain.arrivals import Accepted, Outcome, Prepared, refused
 from domain.ledger import Ledger
+from domain.provenance import provenance
 from domain.refusals import Reason
 
 _log: Final = logging.getLogger("cairn.intake")
@@ -55,6 +53,10 @@ class QuarantineUnknown(LookupError):
     """There is no quarantine entry of that number."""
 
 
+class MappingUnknown(LookupError):
+    """The mapping that stored bytes came by is not to be had here."""
+
+
 class Group(NamedTuple):
     """What one commit was: for metrics. seconds: from the group's closing to its answers."""
 
@@ -74,7 +76,8 @@ class Intake:
     """One writer for one ledger in this process. A context manager; thread-safe.
 
     pool: `connect`'s, of the same schema; for reading quarantined messages again. observe: called after each
-    group, in the writer's thread.
+    group, in the writer's thread. keeps_ignored: whether records of files that rightly yield no milestone
+    keep their bytes; those of other ways in always do.
     """
 
     def __init__(
@@ -86,11 +89,12 @@ class Intake:
         queue_items: int = QUEUE_ITEMS,
         queue_bytes: int = QUEUE_BYTES,
         observe: Callable[[Group], None] | None = None,
+        keeps_ignored: bool = True,
     ) -> None:
         self.ledger = ledger
+        self.keeps_ignored = keeps_ignored
         self._pool = pool
         self._preparer = Preparer(ledger, clock=clock)
-        self._clock = clock
         self._queue_items = queue_items
         self._queue_bytes = queue_bytes
         self._observe = observe
@@ -260,9 +264,13 @@ class Intake:
     def replay(self, entry: int) -> list[Outcome]:
         """Read a quarantined message again, with the mapping it came by, and record what it is now.
 
-        One outcome per milestone in it; none where it is now ignored. The entry is settled unless it is
-        quarantined again. Raises QuarantineUnknown; ValueError where its mapping is no longer known.
+        One outcome per milestone in it, or one that says that it is ignored. The entry is settled unless it
+        is quarantined again. Raises QuarantineUnknown; MappingUnknown.
         """
+        return self.submit(self.prepare_again(entry)).result()
+
+    def prepare_again(self, entry: int) -> list[Prepared]:
+        """The items of a quarantined message, read by its mapping as that is now. Raises as `replay` does."""
         with self._pool.connection() as connection:
             found = quarantine_entry(connection, entry)
             if found is None:
@@ -270,6 +278,15 @@ class Intake:
             held, _ = found
             stored = inbox_row(connection, held.inbox)
         assert stored is not None, "an entry and its bytes are written together"
+        return self.reread(stored, quarantine=entry).items
+
+    def reread(
+        self, stored: SourceRow, *, source: Source | None = None, quarantine: int | None = None
+    ) -> Preparation:
+        """Stored bytes made ready once more. source: reads them; default: the mapping that they came by.
+
+        quarantine: the entry that is read again with it. Raises MappingUnknown.
+        """
         reread = Accepted(
             stored.source,
             0,
@@ -277,29 +294,17 @@ class Intake:
             stored.digest,
             mapping=stored.mapping,
             stored=stored.id,
-            quarantine=entry,
+            quarantine=quarantine,
         )
-        preparation = self._read_again(held, reread)
-        if preparation.ignored is not None:
-            self._note_ignored(entry, preparation.ignored)
-            return []
-        return self.record(preparation.items)
-
-    def _read_again(self, held: Quarantined, reread: Accepted) -> Preparation:
-        if held.mapping is None:
+        if stored.mapping is None:
             return Preparation([self._preparer.event(reread.body, reread=reread)])
-        name, _, instance = held.mapping.partition("/")
-        if name not in SOURCES:
-            raise ValueError(f"the mapping {name!r} of quarantine entry {held.id} is not known here")
-        return self._preparer.record(SOURCES[name], reread.body, instance, reread=reread)
-
-    def _note_ignored(self, entry: int, reason: str) -> None:
-        reasons = Jsonb([{"code": reason, "pointer": "", "message": "rightly yields no milestone"}])
-        with self._pool.connection() as connection:
-            connection.execute(
-                statements("unit")["insert_replay"],
-                (entry, "ignored", None, reasons, instant(self._clock())),
+        came_by = provenance(stored.mapping)
+        reader = source or SOURCES.get(came_by.name)
+        if reader is None:
+            raise MappingUnknown(
+                f"the mapping {came_by.name!r} is not known here: install it, then read it again"
             )
+        return self._preparer.record(reader, reread.body, came_by.instance, reread=reread)
 
 
 def _answer(waiting: _Waiting, answer: "list[Outcome] | BaseException") -> None:

@@ -15,15 +15,29 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from adapters.sources.base import Refusal, Source, Translation, speaker
-from domain.arrivals import Accepted, Prepared, refused
+from adapters.sources.base import Milestone, Opening, Refusal, Source, Translation, speaker
+from domain.arrivals import Accepted, Prepared, left_aside, refused, sparse
 from domain.canonical import NotJson, content_digest, decode_json
 from domain.contract import parse_event
 from domain.ledger import Ledger
 from domain.refusals import Reason, Refused
 
 #: Headers that are kept with the bytes: what says how to read them, and what proves or traces their sender.
-KEPT_HEADERS: Final = frozenset({"content-type", "user-agent", "traceparent", "tracestate", "x-request-id"})
+KEPT_HEADERS: Final = frozenset(
+    {
+        "content-type",
+        "user-agent",
+        "traceparent",
+        "tracestate",
+        "x-request-id",
+        "webhook-id",
+        "webhook-timestamp",
+        "x-hubspot-request-timestamp",
+        "cairn-proof",
+    }
+)
+#: Kept too, and never taken from a sender: how a webhook proved itself, and which secret's name did it.
+PROOF_HEADER: Final = "cairn-proof"
 #: Never kept, whatever else is asked for: they would let a reader of the inbox act as the sender.
 SECRET_HEADERS: Final = frozenset(
     {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"}
@@ -35,7 +49,10 @@ _UNREADABLE: Final = (ValueError, TypeError, OverflowError, RecursionError, msgs
 
 
 class Preparation(NamedTuple):
-    """What one record of a source came to: items to record, or the reason why it is rightly ignored."""
+    """What one record of a source came to: items to record, and the reason where it is rightly ignored.
+
+    An ignored record has one item too, which keeps its bytes; left out, they are not kept.
+    """
 
     items: list[Prepared]
     ignored: str | None = None
@@ -117,25 +134,29 @@ class Preparer:
         if source.canonical:
             return Preparation([self.event(payload, received_at=received_at, headers=headers, reread=reread)])
         translation = self._translated(source, payload, instance)
-        if translation.ignored is not None:
-            return Preparation([], translation.ignored)
+        mapping = stamp(source, instance)
         reasons = [Reason(*refusal) for refusal in translation.refused]
-        mapping = f"{source.name}/{instance}"
         speaks = _source_of(translation)
+        if reread is not None and reread.mapping != mapping:
+            reread = msgspec.structs.replace(reread, mapped_by=mapping)
         accepted = reread or self._ledger.accept(
             payload,
-            source=speaks or mapping,
+            source=speaks or f"{source.name}/{instance}",
             received_at=self._clock() if received_at is None else received_at,
             headers=kept_headers(headers) if headers else None,
             mapping=mapping,
         )
+        if translation.ignored is not None:
+            return Preparation([left_aside(accepted, translation.ignored)], translation.ignored)
+        if translation.needed:
+            return Preparation([sparse(accepted, translation.needed, source=f"{source.name}/{instance}")])
         items = []
-        for event in translation.milestones:
+        for number, event in enumerate(translation.milestones, 1):
             try:
                 milestone = parse_event(event)
-                items.append(self._ledger.prepare(accepted, milestone, content_digest(event)))
+                items.append(self._ledger.prepare(accepted, milestone, _digest(event)))
             except Refused as error:
-                reasons += error.reasons
+                reasons += [_of_milestone(number, event, one) for one in error.reasons]
             except _UNREADABLE as error:
                 reasons.append(_unreadable(error))
         if reasons:
@@ -149,6 +170,20 @@ class Preparer:
         except Exception as error:  # noqa: BLE001 - a mapping that stumbles must not sink the others' records
             message = f"the mapping {source.name!r} stumbled ({type(error).__name__}): mend it, replay"
             return Translation(refused=(Refusal("mapping_failed", "", message),))
+
+
+def _of_milestone(number: int, event: Mapping[str, Any], reason: Reason) -> Reason:
+    """A reason about a milestone that a mapping made: its pointer leads into that, not into the payload."""
+    place = f"milestone {number}, {readable(event.get('type'))}, at {reason.pointer or 'the whole of it'}"
+    return Reason(reason.code, "", f"{place}: {reason.message}")
+
+
+def stamp(source: Source, instance: str) -> str:
+    """The text that is kept with bytes that this source has read: which mapping, in which version.
+
+    A source in Python has neither version nor digest: it is what the program is. Raises MappingRefused.
+    """
+    return f"{getattr(source, 'stamp', source.name)}/{instance}"
 
 
 def kept_headers(headers: Mapping[str, str]) -> str | None:
@@ -174,6 +209,13 @@ def _named(event: Any) -> tuple[str | None, str | None, str | None]:
     if not isinstance(event, dict):
         return None, None, None
     return readable(event.get("source")), readable(event.get("id")), readable(event.get("type"))
+
+
+def _digest(event: Milestone) -> bytes:
+    """The digest of a source's milestone; of an opening only what names it counts."""
+    compared = {**event, "time": None, "data": None} if isinstance(event, Opening) else event
+    # sources name members as the contract does, in ASCII: sorted by bytes they are canonical
+    return content_digest(compared, plain=True)
 
 
 def _source_of(translation: Translation) -> str | None:

@@ -13,12 +13,13 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import IO, Final, NamedTuple, Self, cast
 
 import msgspec
 
 from adapters.preparing import Preparation, Preparer
-from adapters.sources import SOURCES, Source
+from adapters.sources import SOURCES, MappedSource, Source
 from domain.arrivals import Prepared
 from domain.ledger import Ledger, MilestoneMapper
 
@@ -62,7 +63,9 @@ class Readers:
 
     def __init__(self, ledger: Ledger, source: Source, instance: str, processes: int) -> None:
         self._mapper = cast("MilestoneMapper", ledger.mapper)
-        setting = _encoder.encode((dict(ledger.env), source.name, instance))
+        # a mapping goes along whole: it may be a file that only this process was told of
+        mapped = (str(source.path), source.text) if isinstance(source, MappedSource) else None
+        setting = _encoder.encode((dict(ledger.env), source.name, instance, mapped))
         self._stack = ExitStack()
         self._readers = [self._start(setting) for _ in range(processes)]
 
@@ -147,8 +150,9 @@ def serve(tasks: IO[bytes], answers: IO[bytes]) -> None:
     if setting is None:
         return
     gc.set_threshold(100_000)
-    env, name, instance = msgspec.msgpack.decode(setting)
-    preparer, source = Preparer(Ledger(env)), SOURCES[name]
+    env, name, instance, mapped = msgspec.msgpack.decode(setting)
+    preparer = Preparer(Ledger(env))
+    source = SOURCES[name] if mapped is None else MappedSource(name, Path(mapped[0]), mapped[1])
     while (encoded := _receive(tasks)) is not None:
         task = _tasks.decode(encoded)
         records = []

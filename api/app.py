@@ -13,17 +13,22 @@ from api.house import House
 from api.middleware import Edge
 from api.routes import (
     bridge,
+    completeness,
     deals,
     events,
     exceptions,
     health,
     latency,
+    mappings,
     milestones,
     operations,
     policies,
     quarantine,
+    references,
     reports,
     restatement,
+    sources,
+    waiting,
 )
 from projections.generations import CODE_VERSION
 
@@ -49,12 +54,17 @@ def build_app(house: House) -> ASGIApp:
         exceptions.router,
         bridge.router,
         latency.router,
+        completeness.router,
         reports.router,
         restatement.router,
         policies.router,
+        references.router,
         deals.router,
         milestones.router,
         quarantine.router,
+        mappings.router,
+        sources.router,
+        waiting.router,
         operations.router,
         health.router,
         console.router,
@@ -63,5 +73,6 @@ def build_app(house: House) -> ASGIApp:
     if house.settings.noop:
         app.include_router(operations.empty)
     token = house.settings.token
-    guard = Guard(None if token is None else token.get_secret_value())
+    proven = [f"/v1/sources/{feed.name}" for feed in house.feeds.values() if feed.proves_its_sender]
+    guard = Guard(None if token is None else token.get_secret_value(), proven)
     return Edge(app, guard=guard, metrics=house.metrics)

@@ -1,27 +1,66 @@
-"""Reading a request's body up to a limit."""
+"""Reading a request's body: up to a limit, and as the fields that a person states."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import orjson
 from starlette.requests import Request
+
+from api.parameters import ParameterRefused
+
+#: Characters of a text that somebody states: a name, a note.
+MAX_STATED: Final = 1_000
 
 
 class BodyTooLarge(ValueError):
     """The body has more bytes than are taken at once."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"at most {limit} bytes at once (CAIRN_MAX_BODY): send fewer events a request")
+    def __init__(self, limit: int, setting: str) -> None:
+        super().__init__(f"at most {limit} bytes at once ({setting}): send fewer events a request")
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body. Raises BodyTooLarge, before reading it where its length is stated."""
+async def read_body(request: Request, limit: int, setting: str = "CAIRN_MAX_BODY") -> bytes:
+    """The whole body. Raises BodyTooLarge, before reading it where its length is stated.
+
+    setting: what sets the limit, for people.
+    """
     stated = request.headers.get("content-length")
     if stated is not None and stated.isdigit() and int(stated) > limit:
-        raise BodyTooLarge(limit)
+        raise BodyTooLarge(limit, setting)
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():
         size += len(part)
         if size > limit:
-            raise BodyTooLarge(limit)
+            raise BodyTooLarge(limit, setting)
         parts.append(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def json_object(body: bytes, allowed: Iterable[str], example: str) -> dict[str, Any]:
+    """A body as a JSON object with these fields and no others; an empty body is an empty object.
+
+    Raises ParameterRefused, which shows `example` or names what is allowed.
+    """
+    try:
+        given = orjson.loads(body or b"{}")
+    except orjson.JSONDecodeError:
+        given = None
+    if not isinstance(given, dict):
+        raise ParameterRefused(f"the body must be a JSON object, e.g. {example}")
+    for name in given:
+        if name not in allowed:
+            raise ParameterRefused(f"there is no field {name[:80]!r} here", allowed)
+    return given
+
+
+def stated(given: Mapping[str, Any], name: str, why: str) -> str:
+    """A text that has to be there. Raises ParameterRefused, which says why."""
+    value = given.get(name)
+    if value is None:
+        raise ParameterRefused(f"{name} is missing: {why}")
+    if not isinstance(value, str) or not value.strip() or len(value) > MAX_STATED or "\0" in value:
+        raise ParameterRefused(f"{name} must be a text of 1 to {MAX_STATED} characters")
+    return value

@@ -20,16 +20,22 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.intake import IntakeClosed, IntakeFull, QuarantineUnknown
+from adapters.feeds.clients import NotOffered, SourceError, SourceUnavailable
+from adapters.feeds.proof import ProofRefused
+from adapters.intake import IntakeClosed, IntakeFull, MappingUnknown, QuarantineUnknown
+from adapters.sources import MappingRefused
 from api.access import Unauthorised
 from api.bodies import BodyTooLarge
 from api.cursors import CursorRefused
 from api.envelopes import BodyEmpty, MediaTypeUnknown
+from api.feeds import FeedUnknown
 from api.freshness import NotYetProjected
 from api.handling import ExceptionUnknown
+from api.mappings import MappingNotFound, NotInstalled
 from api.parameters import ParameterRefused
-from api.quarantining import MappingUnknown
+from api.quarantining import EntrySettled
 from api.reading import GenerationGone, MilestoneUnknown
+from api.remapping.running import ApplyUnderWay, PreviewDiffers
 from projections.deals import DealUnknown
 from projections.generations import NoGeneration
 from projections.reports import ReportRefused
@@ -58,6 +64,7 @@ _DATABASE: Final = Kind(
 #: By exception; the first that fits counts.
 KINDS: Final[tuple[tuple[type[BaseException], Kind], ...]] = (
     (Unauthorised, Kind(401, "unauthorised", "A token is needed")),
+    (ProofRefused, Kind(401, "proof-refused", "The message does not prove its sender")),
     (BodyEmpty, Kind(400, "body-empty", "The body is empty")),
     (BodyTooLarge, Kind(413, "body-too-large", "The body is too large")),
     (MediaTypeUnknown, Kind(415, "media-type-unknown", "The body's media type holds no events")),
@@ -68,8 +75,18 @@ KINDS: Final[tuple[tuple[type[BaseException], Kind], ...]] = (
     (DealUnknown, Kind(404, "deal-unknown", "There is no such deal")),
     (MilestoneUnknown, Kind(404, "milestone-unknown", "There is no such milestone")),
     (ExceptionUnknown, Kind(404, "exception-unknown", "There is no such exception")),
+    (FeedUnknown, Kind(404, "source-unknown", "There is no such source")),
+    (NotOffered, Kind(422, "not-offered", "The source can't be asked this")),
+    (SourceUnavailable, Kind(503, "source-unavailable", "The source does not answer now", None, 30)),
+    (SourceError, Kind(502, "source-refused", "The source refuses the question")),
     (QuarantineUnknown, Kind(404, "quarantine-unknown", "There is no such quarantine entry")),
     (MappingUnknown, Kind(409, "mapping-unknown", "This version can't read it again")),
+    (MappingNotFound, Kind(404, "mapping-not-found", "There is no such mapping")),
+    (MappingRefused, Kind(422, "mapping-refused", "The mapping can't be used")),
+    (NotInstalled, Kind(409, "mapping-not-installed", "The mapping does not read new messages here")),
+    (PreviewDiffers, Kind(409, "preview-differs", "What would be changed is not what was previewed")),
+    (ApplyUnderWay, Kind(409, "apply-under-way", "Another apply is at work")),
+    (EntrySettled, Kind(409, "entry-settled", "The entry is settled already")),
     (NotYetProjected, Kind(503, "not-yet-projected", "The reports have not come that far yet", None, 1)),
     (NoGeneration, Kind(503, "nothing-projected", "No report can be given yet",
                         "nothing has been projected yet: is the projector running?", 1)),

@@ -232,6 +232,8 @@ class _Links(NamedTuple):
             return f"/v1/{one.found.object}"
         if one.deal is None:
             facts = one.found.facts
+            if not facts and code == "FEED_SILENT":
+                return "/v1/sources"
             return f"/v1/milestones/{facts[0]}" if facts else f"/v1/laws?at={self.at}"
         view = _VIEW_OF.get(code)
         # a document in another currency has posted nothing

@@ -13,14 +13,15 @@ import psycopg
 from psycopg import Connection
 from starlette.concurrency import run_in_threadpool
 
+from adapters.feeds.tallies import Tallies
 from adapters.intake import Intake
 from adapters.postgres.connections import connect, conninfo_for
 from adapters.postgres.embedded import EmbeddedServer
-from api import reading
+from api import attesting, reading
 from api.freshness import Freshness
 from api.metrics import Metrics
 from api.parameters import Known
-from api.settings import Settings
+from api.settings import Settings, feeds_of
 from domain.ledger import Ledger
 
 P = ParamSpec("P")
@@ -60,20 +61,26 @@ class House:
         self.settings = settings
         self.schema = settings.tenant
         self.url = url
+        self.feeds = feeds_of(settings)
         self.metrics = Metrics()
         self.pool = connect(
             url, self.schema, application_name="cairn api", max_size=POOL_SIZE, timeout=PATIENCE
         )
         self.ledger = ledger_on(url, self.schema)
-        self.intake = Intake(self.ledger, self.pool, observe=self.metrics.committed)
+        self.intake = Intake(
+            self.ledger, self.pool, observe=self.metrics.committed, keeps_ignored=settings.keep_ignored
+        )
+        self.tallies = Tallies(self.pool)
         self.freshness = Freshness(lambda: connection_to(url, self.schema, "freshness"), self.schema)
 
     def __enter__(self) -> Self:
+        attesting.expect(self.pool, self.feeds)
         self.freshness.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.intake.close()  # finishes what was accepted
+        self.tallies.close()
         self.freshness.stop()
         self.ledger.close()
         self.pool.close()

@@ -70,6 +70,18 @@ class Metrics:
             "cairn_self_check_age_seconds",
             "Age of the last self-check of the books; NaN before the first.",
         )
+        self._received = Counter(
+            "cairn_feed_records_total",
+            "Records that configured feeds have brought, by feed and outcome.",
+            ("feed", "outcome"),
+            registry=self.registry,
+        )
+        self._rejected = Counter(
+            "cairn_feed_rejections_total",
+            "Messages to configured feeds that were turned away, by feed and reason.",
+            ("feed", "reason"),
+            registry=self.registry,
+        )
         self._sources: dict[str, str] = {}
         self._children: dict[tuple[str, str], Counter] = {}
         self._timers: dict[tuple[str, str, int], Histogram] = {}
@@ -86,6 +98,15 @@ class Metrics:
         """Count one commit of the log. Called in the writer's thread."""
         self._commits.observe(group.items)
         self._writes.observe(group.seconds)
+
+    def received(self, feed: str, counts: Mapping[tuple[str, str], int]) -> None:
+        """Count records of a configured feed by (outcome, reason)."""
+        for (outcome, _), number in counts.items():
+            self._received.labels(feed, outcome).inc(number)
+
+    def rejected(self, feed: str, reason: str) -> None:
+        """Count a message to a configured feed that was turned away."""
+        self._rejected.labels(feed, reason).inc()
 
     def _counter(self, outcome: str, source: str) -> Counter:
         known = self._sources.get(source)

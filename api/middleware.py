@@ -60,7 +60,7 @@ class Edge:
             await send(message)
 
         try:
-            self._guard.check(scope["path"], scope["headers"])
+            self._guard.check(scope["path"], scope["headers"], scope["method"])
             await self._app(scope, receive, sending)
         except Unauthorised as refusal:
             await answer(refusal)(scope, receive, sending)

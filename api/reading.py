@@ -20,6 +20,7 @@ from api.freshness import NotYetProjected
 from api.parameters import Known, ParameterRefused
 from api.rendering import event_of
 from domain.milestones import Milestone
+from domain.provenance import provenance
 from domain.stored import CODEC
 from projections import generations
 from projections.generations import Generation, NoGeneration
@@ -150,6 +151,7 @@ def milestone(connection: Connection[Any], position: int, known: Known) -> dict[
         "version": found.row.version,
         "digest": found.digest.hex(),
         "event": event_of(_decode(found.row)),
+        "mapping": mapping_of(found.payload.mapping),
         "payload": payload_of(found.payload),
         "links": {"payload": f"/v1/milestones/{position}/payload"},
     }
@@ -161,6 +163,11 @@ def payload(connection: Connection[Any], position: int) -> bytes:
     if found is None:
         raise MilestoneUnknown(f"the log holds no milestone at position {position}")
     return found.payload.body
+
+
+def mapping_of(text: str | None) -> dict[str, str | None] | None:
+    """The mapping that made a milestone of its bytes; None where they were the milestone already."""
+    return None if text is None else dict(provenance(text)._asdict())
 
 
 def payload_of(row: log.SourceRow) -> dict[str, Any]:

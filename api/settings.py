@@ -7,13 +7,16 @@ Does not belong here: what a setting does.
 from __future__ import annotations
 
 import ipaddress
+import os
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import ByteSize, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from adapters.feeds.setup import Feed, SetupRefused, read_feeds
 from adapters.postgres.connections import DEFAULT_SCHEMA, checked_schema
+from adapters.sources import SOURCES, MappingRefused, use_mappings
 
 MEBIBYTE: Final = 1024 * 1024
 
@@ -74,6 +77,23 @@ class Settings(BaseSettings):
         alias="CAIRN_SELF_CHECK_SECONDS",
         description="Seconds between checks of the laws of the books beside the projector; 0: none.",
     )
+    sources: Path | None = Field(
+        None,
+        alias="CAIRN_SOURCES",
+        description="File of feeds, `sources.yaml`: webhooks, polls and folders by name.",
+    )
+    mappings: Path | None = Field(
+        None,
+        alias="CAIRN_MAPPINGS",
+        description="Folder of mapping files, `NAME.yaml`, added to the built-in ones or in place of those of"
+        " the same name.",
+    )
+    keep_ignored: bool = Field(
+        default=True,
+        alias="CAIRN_KEEP_IGNORED",
+        description="Keep the bytes of records in files that rightly yield no milestone, so that a changed"
+        " mapping can read them again. Those of webhooks and polls are always kept.",
+    )
     noop: bool = Field(
         default=False,
         alias="CAIRN_NOOP",
@@ -125,13 +145,59 @@ class Settings(BaseSettings):
         )
 
 
+def feeds_of(settings: Settings) -> dict[str, Feed]:
+    """The configured feeds by name, their secrets looked up; none without CAIRN_SOURCES.
+
+    Raises SettingsRefused, whose message lists every error with file, line and field.
+    """
+    if settings.sources is None:
+        return {}
+    try:
+        return read_feeds(settings.sources, resolve=_secret, mappings=SOURCES)
+    except SetupRefused as error:
+        raise SettingsRefused(f"CAIRN_SOURCES can't be used:\n{error}") from None
+    except OSError as error:
+        raise SettingsRefused(f"CAIRN_SOURCES: {settings.sources}: {error.strerror}") from None
+
+
+def mappings_of(settings: Settings) -> list[str]:
+    """Put the mappings of CAIRN_MAPPINGS in place; answers their names.
+
+    Raises SettingsRefused, whose message lists every error of a file with line and field.
+    """
+    if settings.mappings is None:
+        return []
+    try:
+        return use_mappings(settings.mappings)
+    except MappingRefused as error:
+        raise SettingsRefused(f"CAIRN_MAPPINGS can't be used:\n{error}") from None
+    except OSError as error:
+        raise SettingsRefused(f"CAIRN_MAPPINGS: {settings.mappings}: {error.strerror or error}") from None
+
+
+def _secret(env: str | None, file: Path | None) -> str:
+    if env is not None:
+        if not os.environ.get(env):
+            raise LookupError(f"the environment variable {env} is not set")
+        return os.environ[env]
+    assert file is not None, "a secret stands in a variable or in a file"
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise LookupError(f"the file {file} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise LookupError(f"the file {file} is not text in UTF-8") from None
+
+
 def load(**given: Any) -> Settings:
     """Settings from the environment, those given (and not None) before it. Raises SettingsRefused."""
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = str(first["loc"][0]) if first["loc"] else "settings"
         field = Settings.model_fields.get(place)
         name = (field.alias if field is not None else None) or place
         raise SettingsRefused(f"{name}: {first['msg'].removeprefix('Value error, ')}") from None
+    mappings_of(settings)
+    return settings

@@ -7,7 +7,7 @@ Does not belong here: anything that needs to know what is in the log (domain/rec
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -19,7 +19,22 @@ from domain.refusals import Reason
 
 #: (topic, state, identity, digest) to the part of the log's row that is known before the lock.
 Packing: TypeAlias = Callable[[str, bytes, bytes, bytes], bytes]
-OutcomeName: TypeAlias = Literal["recorded", "duplicate", "conflict", "quarantined"]
+#: waiting: a sparse message, kept until the record that it points to was fetched. Only records of a source
+#: can be answered so, never an event of the contract.
+#: ignored: a record that was understood and rightly yields no milestone; its bytes are kept all the same.
+OutcomeName: TypeAlias = Literal["recorded", "duplicate", "conflict", "quarantined", "waiting", "ignored"]
+
+
+class Fetch(NamedTuple):
+    """A record that a sparse message points to, as its source names it.
+
+    object: the source's kind of object, `deals`. id: its native id; None where the message says only that
+    something of that kind has changed. reason: snake_case, why it has to be fetched.
+    """
+
+    object: str
+    id: str | None
+    reason: str = "notification"
 
 
 class Accepted(msgspec.Struct, frozen=True, gc=False):
@@ -28,7 +43,8 @@ class Accepted(msgspec.Struct, frozen=True, gc=False):
     received_at: microseconds since 1970-01-01 UTC. digest: SHA-256 of body. headers: a JSON object, as text.
     mapping: the source module that reads the body; None where it is a canonical event.
     stored: the inbox row that holds it already, where a quarantined message is read again.
-    quarantine: the quarantine entry that is read again. row: as in Arrival.
+    quarantine: the quarantine entry that is read again. mapped_by: the mapping that reads stored bytes now,
+    where it is not the one that is kept with them. row: as in Arrival.
     """
 
     source: str
@@ -41,6 +57,7 @@ class Accepted(msgspec.Struct, frozen=True, gc=False):
     stored: int | None = None
     quarantine: int | None = None
     row: bytes = b""
+    mapped_by: str | None = None
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
@@ -69,9 +86,11 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 
 
 class Prepared(msgspec.Struct, frozen=True, gc=False):
-    """One item of a batch: a milestone, or the reasons why there is none.
+    """One item of a batch: a milestone, or the reasons why there is none, or what has to be fetched for it.
 
-    source, event_id, type: as far as they could be read; for the lists of conflicts and quarantine.
+    source, event_id, type: as far as they could be read; for the lists of conflicts and quarantine. Of what
+    waits to be fetched, source is `<mapping>/<instance>`: where its records come from. ignored: the reason,
+    snake_case, where the record rightly yields no milestone.
     """
 
     accepted: Accepted
@@ -80,6 +99,8 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
     source: str | None = None
     event_id: str | None = None
     type: str | None = None
+    needed: tuple[Fetch, ...] = ()
+    ignored: str | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
@@ -134,3 +155,15 @@ def refused(
     """An item that goes to quarantine."""
     assert reasons, "a refusal has a reason"
     return Prepared(accepted, None, tuple(reasons), source, event_id, type)
+
+
+def sparse(accepted: Accepted, needed: Sequence[Fetch], *, source: str) -> Prepared:
+    """An item that waits until what it points to is fetched. source: `<mapping>/<instance>`."""
+    assert needed, "a sparse message points to something"
+    return Prepared(accepted, None, source=source, needed=tuple(needed))
+
+
+def left_aside(accepted: Accepted, reason: str) -> Prepared:
+    """An item that rightly yields no milestone; its bytes are kept. reason: snake_case."""
+    assert reason, "a reason to ignore a record has a name"
+    return Prepared(accepted, None, ignored=reason)

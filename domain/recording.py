@@ -15,18 +15,21 @@ import msgspec
 from domain.arrivals import Accepted, Arrival, Outcome, Prepared
 from domain.deal import Conflict, Duplicate, First, Recorded, judge
 from domain.placement import Forest, place
+from domain.provenance import feed_of
+from domain.refusals import Reason
 
 
 class Asked(NamedTuple):
     """What a batch needs to know of the log; identities have 16 bytes, and may be repeated.
 
-    quarantined: digests of bodies that could not be understood.
+    quarantined: digests of bodies that could not be understood. ignored: of those that rightly yield nothing.
     """
 
     identities: list[bytes]
     sequences: list[bytes]
     keys: set[str]
     quarantined: list[bytes]
+    ignored: list[bytes] = []  # noqa: RUF012 - never changed
 
 
 class Known(msgspec.Struct):
@@ -34,7 +37,8 @@ class Known(msgspec.Struct):
 
     head, inbox, conflicts, quarantined: the last number given out in each. recorded_at: microseconds since
     1970-01-01 UTC at which this batch is recorded. firsts: by identity and by sequence identity. versions:
-    the last of each stream, of roots only. held: open quarantine entries by (digest of the body, mapping).
+    the last of each stream, of roots only. held: quarantine entries that are open or dismissed, by (digest of
+    the body, feed). left: (digest of the body, feed, reason) of what is kept as ignored.
     awaited: streams of corrections and voids that came before their target, by the target's identity.
     """
 
@@ -49,6 +53,7 @@ class Known(msgspec.Struct):
     versions: dict[int, int]
     held: dict[tuple[bytes, str | None], int]
     awaited: dict[bytes, list[int]] = {}
+    left: set[tuple[bytes, str | None, str]] = set()
 
 
 class KeptConflict(NamedTuple):
@@ -70,10 +75,25 @@ class Held(NamedTuple):
 
 
 class Replayed(NamedTuple):
-    """A row about a quarantined message that was read again."""
+    """A row about a quarantined message that was read again. mapping: by which."""
 
     quarantine: int
     outcome: Outcome
+    mapping: str | None
+
+
+class Ignored(NamedTuple):
+    """A row about a message that rightly yielded no milestone."""
+
+    inbox: int
+    item: Prepared
+
+
+class Awaited(NamedTuple):
+    """A sparse message: what it points to has to be fetched."""
+
+    inbox: int
+    item: Prepared
 
 
 class Rows(msgspec.Struct):
@@ -89,6 +109,14 @@ class Rows(msgspec.Struct):
     quarantine: list[Held] = []
     replays: list[Replayed] = []
     awaited: list[tuple[bytes, int, int]] = []
+    fetches: list[Awaited] = []
+    ignored: list[Ignored] = []
+    remapped: list[tuple[int, str]] = []
+
+    @property
+    def is_more_than_milestones(self) -> bool:
+        """Whether something is left that no milestone brings with it."""
+        return bool(self.conflicts or self.quarantine or self.replays or self.fetches or self.ignored)
 
 
 def asked(batch: Sequence[Prepared]) -> Asked:
@@ -107,7 +135,8 @@ def asked(batch: Sequence[Prepared]) -> Asked:
         identities,
         [arrival.sequence_identity for arrival in arrivals if arrival.sequence_identity is not None],
         keys,
-        [item.accepted.digest for item in batch if item.arrival is None],
+        [item.accepted.digest for item in batch if item.reasons],
+        [item.accepted.digest for item in batch if item.ignored is not None],
     )
 
 
@@ -155,7 +184,7 @@ class Batch:
             for item in self._items[start : start + size]:
                 arrival, accepted = item.arrival, item.accepted
                 if arrival is None:
-                    outcome = self._hold(item)
+                    outcome = self._set_aside(item)
                 elif (
                     verdict := judge(
                         first_of(arrival.identity), first_of(arrival.sequence_identity), arrival.digest
@@ -168,7 +197,8 @@ class Batch:
                     outcome = Outcome("duplicate", verdict.position)
                 answer(outcome)
                 if accepted.quarantine is not None:
-                    replays.append(Replayed(accepted.quarantine, outcome))
+                    mapping = accepted.mapped_by or accepted.mapping
+                    replays.append(Replayed(accepted.quarantine, outcome, mapping))
             yield events
 
     def _judge(self, arrival: Arrival) -> Duplicate | Conflict | None:
@@ -186,6 +216,8 @@ class Batch:
             known.firsts[by_version] = first
             self.rows.sequences.append((by_version, position))
         inbox = self._inbox if accepted is self._accepted else self._accept(accepted)
+        if accepted.mapped_by is not None:
+            self.rows.remapped.append((position, accepted.mapped_by))
         topic, milestone, state, row = arrival.topic, arrival.milestone, arrival.state, arrival.row
         events.append(
             Recorded(stream, version, position, inbox, topic, milestone, state, identity, digest, row)
@@ -259,13 +291,32 @@ class Batch:
             )
         return Outcome("conflict", conflict.position)
 
+    def _set_aside(self, item: Prepared) -> Outcome:
+        """What becomes of an item without a milestone."""
+        if item.ignored is not None:
+            return self._leave(item, item.ignored)
+        return self._await(item) if item.needed else self._hold(item)
+
+    def _leave(self, item: Prepared, reason: str) -> Outcome:
+        accepted, left = item.accepted, self.known.left
+        same = (accepted.digest, feed_of(accepted.mapping), reason)
+        # what is stored already is left anew where another mapping left it
+        if same not in left or accepted.stored is not None:
+            left.add(same)
+            self.rows.ignored.append(Ignored(self._accept(accepted), item))
+        return Outcome("ignored", None, (Reason(reason, "", "rightly yields no milestone"),))
+
     def _hold(self, item: Prepared) -> Outcome:
         accepted, known = item.accepted, self.known
         entry = accepted.quarantine
         if entry is None:
-            entry = known.held.get((accepted.digest, accepted.mapping))
+            entry = known.held.get((accepted.digest, feed_of(accepted.mapping)))
         if entry is None:
             entry = known.quarantined = known.quarantined + 1
-            known.held[accepted.digest, accepted.mapping] = entry
+            known.held[accepted.digest, feed_of(accepted.mapping)] = entry
             self.rows.quarantine.append(Held(entry, self._accept(accepted), item))
         return Outcome("quarantined", None, item.reasons, entry)
+
+    def _await(self, item: Prepared) -> Outcome:
+        self.rows.fetches.append(Awaited(self._accept(item.accepted), item))
+        return Outcome("waiting")

@@ -17,17 +17,37 @@ import typer
 from eventsourcing.persistence import PersistenceError
 from psycopg_pool import PoolTimeout
 
-from adapters.intake import IntakeClosed, IntakeFull, QuarantineUnknown
+from adapters.feeds.clients import SourceError
+from adapters.feeds.pulling import FeedBusy
+from adapters.intake import IntakeClosed, IntakeFull, MappingUnknown, QuarantineUnknown
 from adapters.postgres.connections import SchemaNameError
 from adapters.postgres.embedded_errors import EmbeddedServerError
 from adapters.postgres.migrate import MigrationError
-from api.cli import asking, bridging, excepting, feeding, restating, serving
+from adapters.sources import MappingRefused
+from adapters.sources.base import FileRefused
+from api.cli import (
+    asking,
+    bridging,
+    completing,
+    excepting,
+    feeding,
+    mapping,
+    pulling,
+    quarantining,
+    referring,
+    restating,
+    serving,
+    sourcing,
+)
 from api.cursors import CursorRefused
+from api.feeds import FeedUnknown
 from api.freshness import NotYetProjected
 from api.handling import ExceptionUnknown
+from api.mappings import MappingNotFound, NotInstalled
 from api.parameters import ParameterRefused
-from api.quarantining import MappingUnknown
-from api.reading import GenerationGone
+from api.quarantining import EntrySettled
+from api.reading import GenerationGone, MilestoneUnknown
+from api.remapping.running import ApplyUnderWay, PreviewDiffers
 from api.settings import SettingsRefused
 from projections.deals import DealUnknown
 from projections.generations import NoGeneration
@@ -42,18 +62,26 @@ app: Final = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 serving.add_to(app)
+sourcing.add_to(app)
 feeding.add_to(app)
+pulling.add_to(app)
+quarantining.add_to(app)
+mapping.add_to(app)
 asking.add_to(app)
 excepting.add_to(app)
 restating.add_to(app)
+referring.add_to(app)
 bridging.add_to(app)
+completing.add_to(app)
 
 #: What people can do something about: the message is enough.
 _FORESEEN: Final = (
     SettingsRefused, SchemaNameError, EmbeddedServerError, MigrationError, ParameterRefused, ReportRefused,
     CursorRefused, GenerationGone, DealUnknown, ExceptionUnknown, NoGeneration, NotYetProjected,
-    QuarantineUnknown, MappingUnknown, IntakeFull, IntakeClosed, FileNotFoundError, PermissionError,
-    NotADirectoryError, serving.AddressTaken, feeding.SourceUnknown, feeding.InstanceRefused,
+    QuarantineUnknown, MappingUnknown, EntrySettled, IntakeFull, IntakeClosed, FileNotFoundError,
+    PermissionError, NotADirectoryError, serving.AddressTaken, feeding.SourceUnknown, feeding.InstanceRefused,
+    FileRefused, MappingRefused, FeedUnknown, FeedBusy, SourceError, MilestoneUnknown, MappingNotFound,
+    NotInstalled, PreviewDiffers, ApplyUnderWay, IsADirectoryError,
 )  # fmt: skip
 _DATABASE: Final = (psycopg.Error, PoolTimeout, PersistenceError)
 

@@ -1,4 +1,4 @@
-"""cairn ingest and quarantine: the way in from the command line, past HTTP and straight to the log."""
+"""cairn ingest: the way in from the command line, past HTTP and straight to the log."""
 
 from __future__ import annotations
 
@@ -13,31 +13,30 @@ from psycopg_pool import ConnectionPool
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
+    DownloadColumn,
     Progress,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
 )
 from rich.table import Table
 
 from adapters.importing import Summary, import_path
 from adapters.intake import Intake
 from adapters.postgres.connections import connect
-from adapters.sources import SOURCES, Source
+from adapters.sources import SOURCES, Source, load_mapping
 from adapters.sources.base import speaker
-from api import quarantining
+from adapters.sources.packed import size_below
 from api.cli.options import DatabaseOption, DataOption
 from api.cli.serving import check_migrations, prepare
 from api.cli.tables import show
 from api.house import database, ledger_on
+from api.parameters import ParameterRefused
 from api.settings import Settings, load
 
-_LINES: Final = frozenset({".jsonl", ".ndjson", ".csv"})
-_BLOCK: Final = 1 << 20
 #: Types that a summary names; the rest is counted.
 MOST_TYPES: Final = 8
-quarantine: Final = typer.Typer(help="What could not be understood.", no_args_is_help=True)
 
 
 class SourceUnknown(ValueError):
@@ -51,9 +50,6 @@ class SourceUnknown(ValueError):
 def add_to(app: typer.Typer) -> None:
     """Make the commands known."""
     app.command("ingest")(ingest)
-    quarantine.command("list")(list_entries)
-    quarantine.command("replay")(replay)
-    app.add_typer(quarantine, name="quarantine")
 
 
 class InstanceRefused(ValueError):
@@ -70,7 +66,7 @@ def opened(settings: Settings) -> Iterator[tuple[Intake, ConnectionPool[Any]]]:
         try:
             with (
                 connect(url, settings.tenant, application_name="cairn cli", max_size=2) as pool,
-                Intake(ledger, pool) as intake,
+                Intake(ledger, pool, keeps_ignored=settings.keep_ignored) as intake,
             ):
                 yield intake, pool
         finally:
@@ -79,7 +75,12 @@ def opened(settings: Settings) -> Iterator[tuple[Intake, ConnectionPool[Any]]]:
 
 def ingest(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, or folders of them.")],
-    source: Annotated[str, typer.Option("--source", help=f"What wrote them: {', '.join(SOURCES)}.")],
+    source: Annotated[
+        str | None, typer.Option("--source", help=f"What wrote them: {', '.join(SOURCES)}.")
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option("--mapping", help="A mapping file of your own, in place of --source.")
+    ] = None,
     instance: Annotated[
         str, typer.Option("--instance", help="The firm's copy of that system; part of every key.")
     ] = "main",
@@ -91,53 +92,58 @@ def ingest(
     ] = False,
 ) -> None:
     """Record files of a source system. Broken off, it is started again as it was: nothing counts twice."""
-    if source not in SOURCES:
-        raise SourceUnknown(source)
+    settings = load(folder=data, database_url=database_url, log="warning")
+    reader = _reader(source, mapping)
     try:
-        speaker("ledger", source, instance)
+        speaker("ledger", reader.name, instance)
     except ValueError as error:
         raise InstanceRefused(f"--instance {instance!r}: {error}") from None
-    settings = load(folder=data, database_url=database_url, log="warning")
     total = Summary()
     with opened(settings) as (intake, _), progress_bar(quiet=quiet) as progress:
         for path in paths:
-            _add(total, feed(intake, path, SOURCES[source], instance, progress))
+            _add(total, feed(intake, path, reader, instance, progress))
     if quiet:
         print(json.dumps(as_json(total)))
     else:
         show_summary(total)
 
 
+def _reader(source: str | None, mapping: Path | None) -> Source:
+    """What reads the files. Raises SourceUnknown, ParameterRefused, MappingRefused, OSError."""
+    if (source is None) == (mapping is None):
+        raise ParameterRefused("give --source, or --mapping with a file of your own")
+    if mapping is not None:
+        return load_mapping(mapping)
+    if source not in SOURCES:
+        raise SourceUnknown(str(source))
+    return SOURCES[source]
+
+
 def feed(intake: Intake, path: Path, source: Source, instance: str, progress: Progress) -> Summary:
     """Import one path under a progress bar. Raises what `import_path` raises."""
-    task = progress.add_task(path.name, total=_lines(path))
+    size = size_below(path)
+    task = progress.add_task(path.name, total=size or None, records=0)
 
     def advance(summary: Summary) -> None:
-        progress.update(task, completed=summary.records)
+        progress.update(task, completed=summary.read, records=summary.records)
 
     summary = import_path(intake, path, source, instance, progress=advance)
-    progress.update(task, total=summary.records, completed=summary.records)
+    progress.update(task, completed=size, records=summary.records)
     return summary
 
 
 def progress_bar(*, quiet: bool) -> Progress:
-    """A progress bar on stderr: what is done, of how many where that is known."""
+    """A progress bar on stderr: bytes of the files as they lie on disk, packed or not, and records in."""
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        DownloadColumn(binary_units=True),
+        TextColumn("{task.fields[records]:,} records"),
         TimeElapsedColumn(),
+        TimeRemainingColumn(),
         console=Console(stderr=True, quiet=quiet),
     )
-
-
-def _lines(path: Path) -> int | None:
-    """About how many records a file of lines has; None for what must be read to be counted."""
-    if path.suffix.lower() not in _LINES or not path.is_file():
-        return None
-    with path.open("rb") as stream:
-        return sum(block.count(b"\n") for block in iter(lambda: stream.read(_BLOCK), b""))
 
 
 def _add(total: Summary, one: Summary) -> None:
@@ -145,6 +151,7 @@ def _add(total: Summary, one: Summary) -> None:
     total.recorded += one.recorded
     total.duplicate += one.duplicate
     total.conflict += one.conflict
+    total.waiting += one.waiting
     total.ignored += one.ignored
     total.quarantined += one.quarantined
     total.milestones += one.milestones
@@ -161,6 +168,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "conflict": summary.conflict,
         "ignored": dict(sorted(summary.ignored.items())),
         "quarantined": dict(sorted(summary.quarantined.items())),
+        "waiting": summary.waiting,
         "milestones": {f"{name} {outcome}": n for (name, outcome), n in sorted(summary.milestones.items())},
         "first": summary.first,
         "last": summary.last,
@@ -178,6 +186,8 @@ def show_summary(summary: Summary, title: str = "") -> None:
     table.add_row("conflict", f"{summary.conflict:,}", "see GET /v1/conflicts" if summary.conflict else "")
     table.add_row("ignored", f"{summary.ignored.total():,}", _counts(summary.ignored))
     table.add_row("quarantined", f"{summary.quarantined.total():,}", _counts(summary.quarantined))
+    if summary.waiting:
+        table.add_row("waiting", f"{summary.waiting:,}", "to be fetched: see cairn sources waiting")
     show(table)
     recorded = {name: n for (name, outcome), n in summary.milestones.items() if outcome == "recorded"}
     if recorded:
@@ -193,56 +203,3 @@ def _span(summary: Summary) -> str:
 
 def _counts(counted: dict[str, int]) -> str:
     return ", ".join(f"{name} {n:,}" for name, n in sorted(counted.items(), key=lambda kv: (-kv[1], kv[0])))
-
-
-def list_entries(
-    source: Annotated[str | None, typer.Option("--source", help="Only of this source.")] = None,
-    reason: Annotated[str | None, typer.Option("--reason", help="Only with this reason code.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="Entries to show.")] = 100,
-    data: DataOption = None,
-    database_url: DatabaseOption = None,
-    *,
-    json_: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-) -> None:
-    """List what waits in quarantine, oldest first."""
-    settings = load(folder=data, database_url=database_url, log="warning")
-    with opened(settings) as (_, pool), pool.connection() as connection:
-        found, more = quarantining.entries(connection, 0, limit, source, reason)
-    if json_:
-        print(json.dumps(found))
-        return
-    table = Table(box=None)
-    for column in ("id", "received", "source", "type", "reasons"):
-        table.add_column(column, overflow="fold")
-    for entry in found:
-        reasons = "; ".join(f"{one['code']} {one['pointer']}" for one in entry["reasons"])
-        table.add_row(
-            str(entry["id"]), entry["received_at"][:19], entry["source"] or "", entry["type"] or "", reasons
-        )
-    show(table)
-    if more is not None:
-        print(f"more follow: --limit {limit} was reached")
-
-
-def replay(
-    entries: Annotated[list[int] | None, typer.Argument(help="Ids; without any, all that wait.")] = None,
-    data: DataOption = None,
-    database_url: DatabaseOption = None,
-) -> None:
-    """Read quarantined messages again, after a mapping or reference data was mended."""
-    settings = load(folder=data, database_url=database_url, log="warning")
-    with opened(settings) as (intake, pool):
-        numbers = entries
-        if not numbers:
-            with pool.connection() as connection:
-                found, _ = quarantining.entries(connection, 0, 1_000_000, None, None)
-            numbers = [entry["id"] for entry in found]
-        for number in numbers:
-            results = quarantining.replay(intake, number)
-            print(f"{number}: {', '.join(_told(result) for result in results)}", flush=True)
-
-
-def _told(result: dict[str, Any]) -> str:
-    at = f" at {result['position']}" if result["position"] is not None else ""
-    why = f" ({'; '.join(reason['code'] for reason in result['reasons'])})" if result["reasons"] else ""
-    return f"{result['outcome']}{at}{why}"

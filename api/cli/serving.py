@@ -15,7 +15,7 @@ import uvicorn
 
 from adapters import faults
 from adapters.postgres.migrate import migrate as run_migrations
-from api import health, logs, projecting
+from api import health, logs, projecting, pulling
 from api.app import build_app
 from api.cli.options import DatabaseOption, DataOption, HostOption, PortOption
 from api.house import House, connection_to, database
@@ -156,6 +156,7 @@ def listen(settings: Settings, bound: socket.socket, *, projects: bool) -> None:
             open_.enter_context(
                 projecting.projecting(url, settings.tenant, settings.log, settings.self_check)
             )
+            open_.enter_context(pulling.beside_us(settings, url))
         config = uvicorn.Config(
             build_app(house),
             log_config=None,

@@ -24,7 +24,7 @@ _TYPES: Final = {
 _FILES: Final = (
     "index.html", "console.css", "parts.css", "cairn.svg",
     "ask.js", "bridge.js", "changes.js", "console.js", "deal.js", "drawer.js", "exceptions.js", "forms.js",
-    "latency.js", "log.js", "money.js", "reports.js", "tables.js", "waterfall.js",
+    "latency.js", "log.js", "money.js", "quarantine.js", "reports.js", "tables.js", "waterfall.js",
 )  # fmt: skip
 _MEDIA: Final = {name: _TYPES[Path(name).suffix] for name in _FILES}
 #: Scripts and styles come from these files alone, and nobody may frame the page.

@@ -7,7 +7,8 @@ import { openDeal, startDeal } from "./deal.js";
 import { closeDrawer, milestone, startDrawer } from "./drawer.js";
 import { openExceptions, startExceptions } from "./exceptions.js";
 import { openLatency, startLatency } from "./latency.js";
-import { openFeed, openQuarantine, startLog } from "./log.js";
+import { openFeed, startLog } from "./log.js";
+import { openQuarantine, startQuarantine } from "./quarantine.js";
 import { openReports, startReports } from "./reports.js";
 
 const SECTIONS = {
@@ -65,7 +66,7 @@ async function standing() {
 }
 
 for (const start of [startFiles, startDrawer, startReports, startBridge, startExceptions, startLatency, startDeal,
-  startLog]) start();
+  startLog, startQuarantine]) start();
 if (matchMedia("(max-width: 44rem)").matches)
   for (const fold of document.querySelectorAll("details.fold")) fold.open = false;
 window.addEventListener("hashchange", route);

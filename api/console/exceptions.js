@@ -34,7 +34,7 @@ function sources(row) {
   if (row.explain?.includes("/explain?"))
     links.push(el("button", { type: "button", class: "link", onclick: () => postings(title, row.explain, { said }) },
       "postings"));
-  if (row.code === "QUARANTINED") links.push(el("a", { href: "#quarantine" }, "quarantine"));
+  if (row.code === "QUARANTINED") links.push(el("a", { href: `#${row.object ?? "quarantine"}` }, "quarantine"));
   return links;
 }
 

@@ -9,7 +9,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from adapters.preparing import KEPT_HEADERS
+from adapters.preparing import KEPT_HEADERS, PROOF_HEADER
 from api.bodies import read_body
 from api.envelopes import ACCEPTED, Cut, cut
 from api.house import House
@@ -99,7 +99,7 @@ def _prepare(house: House, headers: dict[str, str], body: bytes) -> list[Prepare
     kept = {
         name: value
         for name, value in headers.items()
-        if name in KEPT_HEADERS or name.startswith("ce-") or "signature" in name
+        if (name in KEPT_HEADERS or name.startswith("ce-") or "signature" in name) and name != PROOF_HEADER
     }
     items = [event(one, content_type=content_type, headers=kept) for one in found.events]
     return items if found.whole is None else [_not_cut(items[0], found)]

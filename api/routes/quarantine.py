@@ -1,28 +1,28 @@
-"""What did not get in: quarantine and conflicts, and reading an entry again."""
+"""What did not get in: quarantine and conflicts; reading entries again, and dismissing them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from adapters.replaying import Replay
 from api import quarantining
 from api.answers import json_answer
-from api.parameters import Parameter, ParameterRefused, Values
+from api.bodies import json_object, read_body, stated
+from api.house import House
+from api.parameters import ParameterRefused, Values
 from api.routes.common import documented, house_of, responses, sent
 
 router: Final = APIRouter(tags=["quarantine"])
 
-_PAGE: Final[dict[str, Parameter]] = {
-    "limit": Parameter("Entries a page; default 100.", {"type": "integer", "minimum": 1, "maximum": 1_000}),
-    "cursor": Parameter("`next` of the page before.", {"type": "string"}),
-}
-_FILTERS: Final = {
-    "source": Parameter("Only messages of this source.", {"type": "string"}),
-    "reason": Parameter("Only messages with this reason code.", {"type": "string"}),
-    **_PAGE,
-}
+_PAGE: Final = quarantining.PAGE
+_FILTERS: Final = {**quarantining.FILTERS, **_PAGE}
+#: What a body that says who dismisses something may have at most.
+_MOST_STATED: Final = 16_384
+_TEXT: Final = {"type": "string"}
 _NUMBER: Final = {
     "name": "entry",
     "in": "path",
@@ -30,6 +30,23 @@ _NUMBER: Final = {
     "schema": {"type": "integer", "minimum": 1},
     "description": "The entry's id.",
 }
+
+
+def _body(properties: Mapping[str, Any], *required: str) -> dict[str, Any]:
+    schema = {
+        "type": "object", "required": list(required), "properties": properties, "additionalProperties": False,
+    }  # fmt: skip
+    return {"required": bool(required), "content": {"application/json": {"schema": schema}}}
+
+
+_DISMISSAL: Final = _body(
+    {"actor": {**_TEXT, "description": "Who does it."}, "note": {**_TEXT, "description": "Why."}},
+    "actor",
+    "note",
+)
+_SELECTION: Final = _body(
+    {name: {**given.schema, "description": given.says} for name, given in _FILTERS.items()}
+)
 
 
 def _page(values: Values) -> tuple[int, int]:
@@ -49,14 +66,73 @@ def _entry(request: Request) -> int:
     openapi_extra={"parameters": documented(_FILTERS), "responses": responses(401, 422, 503)},
 )
 async def get_quarantine(request: Request) -> Response:
-    """Open entries, oldest first, each with its reasons."""
-    values = Values(sent(request), _FILTERS)
-    after, limit = _page(values)
-    source, reason = values.text("source"), values.text("reason")
-    found, more = await run_in_threadpool(
-        house_of(request).read, quarantining.entries, after, limit, source, reason
-    )
+    """Open entries unless another status is asked for, oldest first, each with its reasons and what to do."""
+    wanted = quarantining.asked(sent(request), _FILTERS)
+    found, more = await run_in_threadpool(house_of(request).read, quarantining.entries, wanted)
     return json_answer({"entries": found, "next": None if more is None else str(more)})
+
+
+@router.get(
+    "/v1/quarantine/summary",
+    summary="How many messages could not be understood, and why",
+    openapi_extra={"parameters": documented(quarantining.FILTERS), "responses": responses(401, 422, 503)},
+)
+async def get_summary(request: Request) -> Response:
+    """In groups of the same first reason, source and mapping, with the oldest of each."""
+    wanted = quarantining.asked(sent(request), quarantining.FILTERS).wanted
+    return json_answer(await run_in_threadpool(house_of(request).read, quarantining.summary, wanted))
+
+
+@router.post(
+    "/v1/quarantine/replay",
+    summary="Read many quarantined messages again",
+    openapi_extra={"requestBody": _SELECTION, "responses": responses(401, 422, 503)},
+)
+async def post_replays(request: Request) -> Response:
+    """Those that fit the same filters as the list's, as fields of a JSON object; without any, all that are
+    open.
+
+    At most `limit` (default and most: 500) a request. While `next` is not null, send it as `cursor` to go on.
+    What is settled is open no more, so a replay that broke off is started again as it was.
+    """
+    given = json_object(await read_body(request, _MOST_STATED), _FILTERS, '{"reason": "currency_unknown"}')
+    told = [(name, _said(value)) for name, value in given.items() if value is not None]
+    wanted = quarantining.asked(told, _FILTERS)
+    if wanted.limit > quarantining.BATCH or "limit" not in given:
+        wanted = wanted._replace(limit=quarantining.BATCH)
+    total = Replay()
+    more = await run_in_threadpool(_replay_next, house_of(request), wanted, total)
+    return json_answer({**quarantining.counted(total), "next": None if more is None else str(more)})
+
+
+def _replay_next(house: House, wanted: quarantining.Asked, total: Replay) -> int | None:
+    with house.pool.connection() as connection:
+        return quarantining.replay_next(connection, house.intake, wanted, total)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int):
+        return str(value)
+    raise ParameterRefused("each field must be a text, a whole number, true or false")
+
+
+@router.post(
+    "/v1/quarantine/{entry}/dismiss",
+    summary="Say that nothing is to come of a quarantined message",
+    openapi_extra={
+        "parameters": [_NUMBER], "requestBody": _DISMISSAL, "responses": responses(401, 404, 409, 422, 503),
+    },
+)  # fmt: skip
+async def post_dismissal(request: Request) -> Response:
+    """It is kept with its bytes, and is neither listed as open nor an exception any more."""
+    number = _entry(request)
+    example = '{"actor": "ann", "note": "a test of theirs"}'
+    given = json_object(await read_body(request, _MOST_STATED), ("actor", "note"), example)
+    actor, note = stated(given, "actor", "say who does it"), stated(given, "note", "say why")
+    done = await run_in_threadpool(house_of(request).read, quarantining.dismiss, [number], actor, note)
+    return json_answer({"quarantine": number, "status": "dismissed", "new": bool(done)})
 
 
 @router.get(
@@ -65,7 +141,7 @@ async def get_quarantine(request: Request) -> Response:
     openapi_extra={"parameters": [_NUMBER], "responses": responses(401, 404, 422, 503)},
 )
 async def get_entry(request: Request) -> Response:
-    """The bytes as text where they are UTF-8, else as base64."""
+    """The bytes as text where they are UTF-8, else as base64, with the place that each reason points to."""
     number = _entry(request)
     Values(sent(request), {})
     return json_answer(await run_in_threadpool(house_of(request).read, quarantining.entry, number))

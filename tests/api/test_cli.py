@@ -83,7 +83,8 @@ def test_rebuild_status_quarantine_and_schema(fed: Paths) -> None:
     found = json.loads(cairn("status", "--json", env=env).stdout)
     assert (found["ok"], found["projection"]["behind"], found["quarantine"]["open"]) == (True, 0, 1)
     assert "specversion_missing" in cairn("quarantine", "list", env=env).stdout
-    assert cairn("quarantine", "replay", env=env).stdout.startswith("1: quarantined")
+    assert cairn("quarantine", "replay", env=env).stdout.startswith("1 read again: quarantined 1;")
+    assert cairn("quarantine", "replay", "1", env=env).stdout.startswith("1: quarantined")
     assert json.loads(cairn("schema", env=env).stdout) == milestone_schema()
     assert "up to date" in cairn("migrate", env=env).stdout
 

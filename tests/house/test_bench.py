@@ -11,6 +11,7 @@ PROMISED = {
     "post": {"rate", "noop_rate", "ratio"},
     "rebuild": {"rate", "copy_out_rate"},
     "report": {"p50_ms", "p99_ms"},
+    "mapped": {"rate", "alone"},
 }
 
 
@@ -31,4 +32,4 @@ def test_the_benchmark_measures_every_part_beside_its_limit(tmp_path: Path) -> N
     for part, names in PROMISED.items():
         assert names <= set(found[part]), part
         assert all(found[part][name] > 0 for name in names), part
-    assert set(found["memory_mib"]) == {"import", "rebuild", "serve_reports", "serve_posts"}
+    assert set(found["memory_mib"]) == {"import", "rebuild", "serve_reports", "serve_posts", "mapped"}

@@ -15,7 +15,8 @@ from tests.ingest.messages import ready, said
 
 TABLES = [
     "log", "log_commit", "inbox", "sequence_identity", "deal_key", "deal_link", "payment_crossing",
-    "conflict", "quarantine", "quarantine_replay", "awaited", "self_check",
+    "conflict", "quarantine", "quarantine_replay", "awaited", "self_check", "fetched", "taken_file",
+    "ignored", "remapped", "source_milestone", "feed_expectation", "reconciliation",
 ]  # fmt: skip
 
 

@@ -20,8 +20,9 @@ from adapters.intake import Intake
 from adapters.postgres.connections import connect
 from adapters.postgres.migrate import migrate
 from adapters.readers import ReaderFailed, Readers
-from adapters.sources import SOURCES
+from adapters.sources import BUILT_IN, SOURCES, load_mapping
 from domain.ledger import Ledger
+from domain.provenance import provenance
 from scripts.bench_events import events
 from tests.domain.events import event, order
 from tests.ingest.conftest import Ask, open_ledger
@@ -169,6 +170,15 @@ def test_readers_in_processes_of_their_own_make_no_difference(
     ledger.close()
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(f"DROP SCHEMA {name} CASCADE".encode())
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared samples are not beside the project")
+def test_readers_get_a_mapping_that_only_the_caller_knows(intake: Intake, tmp_path: Path, ask: Ask) -> None:
+    text = (BUILT_IN / "chargebee.yaml").read_text().replace("version: 1\n", "version: 99\n")
+    (tmp_path / "chargebee.yaml").write_text(text)
+    own = load_mapping(tmp_path / "chargebee.yaml")
+    assert import_path(intake, SHARED / "chargebee", own, "acme", readers=2).recorded == 8
+    assert {provenance(mapping).version for (mapping,) in ask("SELECT mapping FROM inbox")} == {"99"}
 
 
 # ---- the same import, killed
