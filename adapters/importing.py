@@ -95,6 +95,19 @@ class Summary:
             self.first = recorded[0] if self.first is None else self.first
             self.last = recorded[-1]
 
+    def add(self, later: "Summary") -> None:
+        """Take in what came after this."""
+        self.records += later.records
+        self.recorded += later.recorded
+        self.duplicate += later.duplicate
+        self.conflict += later.conflict
+        self.waiting += later.waiting
+        self.ignored += later.ignored
+        self.quarantined += later.quarantined
+        self.milestones += later.milestones
+        self.first = self.first if self.first is not None else later.first
+        self.last = later.last if later.last is not None else self.last
+
     def _count_one(self, name: OutcomeName, outcome: Outcome) -> None:
         if name == "recorded":
             self.recorded += 1

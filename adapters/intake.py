@@ -152,6 +152,21 @@ class Intake:
         """One record of a source system. Raises ValueError for an instance that can't name one."""
         return self._preparer.record(source, payload, instance, received_at=received_at, headers=headers)
 
+    def prepare_unread(
+        self,
+        source: Source,
+        payload: bytes,
+        instance: str,
+        reason: Reason,
+        *,
+        received_at: int,
+        headers: Mapping[str, str],
+    ) -> Preparation:
+        """One quarantined record of bytes that are refused for a reason without being read."""
+        return self._preparer.unread(
+            source, payload, instance, reason, received_at=received_at, headers=headers
+        )
+
     # ---- writing
 
     def submit(self, items: Iterable[Prepared]) -> "Future[list[Outcome]]":

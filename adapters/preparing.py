@@ -163,6 +163,26 @@ class Preparer:
             return Preparation([refused(accepted, reasons, source=speaks)])
         return Preparation(items)
 
+    def unread(
+        self,
+        source: Source,
+        payload: bytes,
+        instance: str,
+        reason: Reason,
+        *,
+        received_at: int,
+        headers: Mapping[str, str],
+    ) -> Preparation:
+        """Bytes that are kept whole and refused for a reason, without being read."""
+        accepted = self._ledger.accept(
+            payload,
+            source=f"{source.name}/{instance}",
+            received_at=received_at,
+            headers=kept_headers(headers),
+            mapping=None if source.canonical else stamp(source, instance),
+        )
+        return Preparation([refused(accepted, [reason])])
+
     def _translated(self, source: Source, payload: bytes, instance: str) -> Translation:
         speaker("ledger", source.name, instance)
         try:

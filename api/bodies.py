@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from api.parameters import ParameterRefused
 
 #: Characters of a text that somebody states: a name, a note.
 MAX_STATED: Final = 1_000
+#: Of a body that is too large, bytes beyond the limit that are let go by, and seconds that they may take:
+#: most senders listen only once they have sent everything, and would see a broken connection instead.
+_PASSED: Final = 2**20
+_PASSED_SECONDS: Final = 2.0
 
 
 class BodyTooLarge(ValueError):
@@ -22,21 +28,37 @@ class BodyTooLarge(ValueError):
 
 
 async def read_body(request: Request, limit: int, setting: str = "CAIRN_MAX_BODY") -> bytes:
-    """The whole body. Raises BodyTooLarge, before reading it where its length is stated.
+    """The whole body. Raises BodyTooLarge, before keeping any of it where its length is stated.
 
     setting: what sets the limit, for people.
     """
     stated = request.headers.get("content-length")
+    stream = request.stream()
     if stated is not None and stated.isdigit() and int(stated) > limit:
+        # who expects to be told to go on sends nothing before that
+        if "expect" not in request.headers and int(stated) <= limit + _PASSED:
+            await _pass(stream, int(stated))
         raise BodyTooLarge(limit, setting)
     parts: list[bytes] = []
     size = 0
-    async for part in request.stream():
+    async for part in stream:
         size += len(part)
         if size > limit:
+            parts.clear()
+            await _pass(stream, _PASSED)
             raise BodyTooLarge(limit, setting)
         parts.append(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def _pass(stream: AsyncIterator[bytes], most: int) -> None:
+    """Let the rest of a body go by, up to a number of bytes, for a while."""
+    with suppress(TimeoutError, ClientDisconnect):
+        async with asyncio.timeout(_PASSED_SECONDS):
+            async for part in stream:
+                most -= len(part)
+                if most <= 0:
+                    return
 
 
 def json_object(body: bytes, allowed: Iterable[str], example: str) -> dict[str, Any]:

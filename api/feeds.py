@@ -13,7 +13,7 @@ from psycopg import Connection
 
 from adapters.feeds import tallies
 from adapters.feeds.secret import Secret
-from adapters.feeds.setup import Feed
+from adapters.feeds.setup import Feed, can_name
 from adapters.preparing import stamp
 from adapters.sources import SOURCES
 from api import waiting
@@ -54,6 +54,8 @@ def listing(
 
     only: the name of one, which need not be configured any more.
     """
+    if only is not None and not can_name(only):
+        return []
     counted = tallies.tallies(connection, only, first, last)
     states = tallies.states(connection, only)
     wanted = [name for name in feeds if only is None or name == only]
@@ -133,6 +135,8 @@ def rejected(
     connection: Connection[Any], name: str, before: int, limit: int
 ) -> tuple[list[dict[str, Any]], int | None]:
     """Messages to a feed that were turned away, newest first, and the id to go on before, None at the end."""
+    if not can_name(name):
+        return [], None
     page = tallies.rejections(connection, name, before, limit + 1)
     found = [
         {

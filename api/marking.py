@@ -235,7 +235,8 @@ def _in_xml(body: bytes, text: str, tokens: Sequence[str]) -> Span | None:
         if not tokens:
             start = min(_characters(body, walk.parser.ErrorByteIndex), max(len(text) - 1, 0))
             return Span(start, start + 1)
-    except _Doctype:
+    except (ValueError, LookupError):
+        # a DTD, or an encoding that can't be read
         return None
     if not tokens or walk.end <= walk.start:
         return None

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from adapters.feeds.proof import Message, Proof, ProofRefused
-from adapters.feeds.receiving import prove, records_of
+from adapters.feeds.receiving import TooManyRecords, prove, records_of
 from adapters.feeds.setup import Feed
 from adapters.feeds.tallies import Noted, Rejection, counts_of
 from adapters.feeds.webhook import Token, Webhook
@@ -21,6 +21,7 @@ from adapters.preparing import PROOF_HEADER, Preparation
 from adapters.sources import SOURCES
 from api.envelopes import MediaTypeUnknown
 from domain.arrivals import Outcome
+from domain.refusals import Reason
 
 #: Kinds of bodies that hold records; any other is a mistake of the address or of the sender's setting.
 _TAKEN: Final = ("application/json", "application/xml", "application/octet-stream", "application/soap+xml")
@@ -68,14 +69,20 @@ def proven(webhook: Webhook, message: Message, at: int) -> Proof:
 
 
 def read(intake: Intake, feed: Feed, message: Message, proof: Proof, at: int) -> Received:
-    """The records of a proven message, made ready for the log."""
+    """The records of a proven message, made ready for the log; one of too many is kept whole, as one."""
     webhook = feed.setup.webhook
     assert webhook is not None, "a feed without a webhook takes no messages"
     headers = _kept(webhook, message, proof)
     source = SOURCES[feed.setup.mapping]
+    instance = feed.setup.instance
+    try:
+        cut = records_of(webhook, message.body)
+    except TooManyRecords as error:
+        reason = Reason("too_many_records", "", str(error))
+        whole = intake.prepare_unread(source, message.body, instance, reason, received_at=at, headers=headers)
+        return Received(feed, proof, at, [whole])
     records = [
-        intake.prepare_record(source, record, feed.setup.instance, received_at=at, headers=headers)
-        for record in records_of(webhook, message.body)
+        intake.prepare_record(source, record, instance, received_at=at, headers=headers) for record in cut
     ]
     return Received(feed, proof, at, records)
 
@@ -129,7 +136,10 @@ def _milestone(outcome: Outcome) -> dict[str, Any]:
 def replayed(feed: Feed, message: Message) -> list[dict[str, Any]]:
     """Results for a message that was taken in before, without reading it again."""
     assert feed.setup.webhook is not None, "a feed without a webhook takes no messages"
-    number = len(records_of(feed.setup.webhook, message.body))
+    try:
+        number = len(records_of(feed.setup.webhook, message.body))
+    except TooManyRecords:
+        number = 1
     return [{"outcome": "duplicate", "replayed": True} for _ in range(number)]
 
 

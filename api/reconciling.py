@@ -238,15 +238,26 @@ def answer(
     }
 
 
+def _only_taken_back(side: Side) -> bool:
+    """Whether all that the ledger lacks was in it, and was taken back."""
+    return bool(side.lacking) and all(one.is_taken_back for one in side.lacking)
+
+
 def _next_steps(inventory: Inventory, compared: Mapping[Kind, Side], *, fix: bool) -> list[str]:
     """What is to be done about what differs, one sentence each."""
     found = compared.values()
     steps = []
-    if any(side.missing or side.lacking for side in found):
+    taken_back = [one for side in found for one in side.lacking if one.is_taken_back]
+    if any((side.missing or side.lacking) and not _only_taken_back(side) for side in found):
         steps.append(
             "What is missing was not understood or came meanwhile: look at the quarantine, and run it again."
             if fix
             else "Run it again with --fix: what is missing comes in as if it had been pushed."
+        )
+    if taken_back:
+        steps.append(
+            "The source still shows what milestone.voided took back here: have it deleted there, "
+            "or send milestone.voided for that void."
         )
     if any(side.differing for side in found):
         steps.append(

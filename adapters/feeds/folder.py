@@ -20,10 +20,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import psycopg
+from eventsourcing.persistence import PersistenceError
+from psycopg_pool import PoolTimeout
+
 from adapters.feeds.inlet import Inlet
 from adapters.feeds.sections import FolderSection
 from adapters.feeds.waits import Waits
 from adapters.importing import Summary
+from adapters.intake import IntakeClosed, IntakeFull
 from adapters.sources.base import FileRefused
 
 _log: Final = logging.getLogger("cairn.feeds")
@@ -33,6 +38,8 @@ UNFINISHED: Final = frozenset(
 )
 _TAKING: Final = ".taking"
 _BLOCK: Final = 2**20
+#: What stops a round, whatever the file: it is taken up again later.
+_NOT_OF_THE_FILE: Final = (psycopg.Error, PoolTimeout, PersistenceError, IntakeFull, IntakeClosed)
 
 
 class Put(NamedTuple):
@@ -135,14 +142,31 @@ class Folder:
         try:
             summary = self._inlet.import_file(file)
         except (FileRefused, FileNotFoundError, UnicodeError) as error:
-            return self._fail(file, digest, size, error)
+            return self._fail(file, digest, size, str(error))
+        except (*_NOT_OF_THE_FILE, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001 - one file must not hold up the others
+            # its message might repeat what the file holds
+            kind = type(error).__name__
+            told = f"{name}: reading it broke off ({kind}); mend it and drop it again, or report this"
+            return self._fail(file, digest, size, told)
         self._waits.take(feed, digest, name, size, "done", as_counts(summary))
         _move(file, self._done, digest.hex()[:12])
+        self._warn(name, summary)
         return Put(name, "done", summary)
 
-    def _fail(self, file: Path, digest: bytes, size: int, error: Exception) -> Put:
+    def _warn(self, name: str, summary: Summary) -> None:
+        """Name a file of which something is in quarantine."""
+        if summary.quarantined:
+            _log.warning(
+                "feed %s: %d of %d records of %r are quarantined (%s); see `cairn quarantine`",
+                self._inlet.feed.name, summary.quarantined.total(), summary.records, name,
+                ", ".join(f"{code}: {count}" for code, count in sorted(summary.quarantined.items())),
+            )  # fmt: skip
+
+    def _fail(self, file: Path, digest: bytes, size: int, told: str) -> Put:
         name = file.name
-        problem = str(error).replace(str(self._section.path / _TAKING) + "/", "")
+        problem = told.replace(str(self._section.path / _TAKING) + "/", "")
         self._waits.take(self._inlet.feed.name, digest, name, size, "failed", {"problem": problem})
         moved = _move(file, self._failed, digest.hex()[:12])
         moved.with_name(f"{moved.name}.why.txt").write_text(f"{problem}\n", encoding="utf-8")

@@ -5,7 +5,9 @@ those that are missing. Does not belong here: how records are asked for (clients
 of objects come to (projections/completeness), who is told (api/reconciling.py).
 
 A milestone is looked up under the identity that it would have had as a message, so one that comes in here
-is a duplicate when its message is delivered after all.
+is a duplicate when its message is delivered after all. It is compared with what stands there: a corrected one
+with its replacement, and one that was taken back is not there; but where the source's records tell of that
+correction or void themselves, with what was recorded first.
 """
 
 from __future__ import annotations
@@ -25,10 +27,14 @@ from adapters.intake import Intake
 from adapters.postgres.statements import statements
 from adapters.preparing import Preparation
 from adapters.sources import Source
+from adapters.standing import Recorded, known, says_the_same
 from domain.arrivals import Arrival, Prepared
+from domain.canonical import content_digest
 from domain.deal import Conflict, Duplicate, First, judge
 from domain.instants import from_date
+from domain.ledger import Ledger
 from domain.milestones import Milestone
+from domain.placement import AMENDING
 
 #: Records looked up and recorded together.
 BATCH: Final = 1_000
@@ -41,6 +47,7 @@ class Met(NamedTuple):
 
     differs: the log has other content under it. brought_in: it was missing, and is recorded now. is_meant:
     its record has a milestone in the span that is compared; of others only the state of objects counts.
+    is_taken_back: the log has its identity, and a void of it; it can't be recorded again.
     """
 
     milestone: Milestone
@@ -48,6 +55,18 @@ class Met(NamedTuple):
     differs: bool = False
     brought_in: bool = False
     is_meant: bool = True
+    is_taken_back: bool = False
+
+
+class _Beside(NamedTuple):
+    """The verdict on a milestone. first: by what was recorded; now: by what stands, None of nothing."""
+
+    first: Duplicate | Conflict | None
+    now: Duplicate | Conflict | None
+
+    @property
+    def is_taken_back(self) -> bool:
+        return self.first is not None and self.now is None
 
 
 @dataclass
@@ -56,6 +75,8 @@ class Inventory:
 
     unreadable: records that can't be understood, by the code of their first reason. ignored: that rightly
     yield no milestone, by reason. sparse: that only point to others. last: the last position recorded.
+    restated: of milestones that have been corrected or taken back, by their place in `met`, what they were
+    beside the content recorded first.
     """
 
     records: int = 0
@@ -64,6 +85,7 @@ class Inventory:
     ignored: Counter[str] = field(default_factory=Counter)
     sparse: int = 0
     last: int | None = None
+    restated: dict[int, Met] = field(default_factory=dict)
 
 
 def take(
@@ -89,14 +111,28 @@ def take(
     while payloads := list(islice(waiting, BATCH)):
         found.records += len(payloads)
         prepared = [intake.prepare_record(source, payload, instance) for payload in payloads]
-        missing = _lay_beside(pool, prepared, days, found, fix=fix)
+        missing = _lay_beside(intake.ledger, pool, prepared, days, found, fix=fix)
         for outcome in intake.record(missing) if fix else ():
             if outcome.outcome == "recorded":
                 found.last = outcome.position
+    _leave_to_the_source(found)
     return found
 
 
+def _leave_to_the_source(found: Inventory) -> None:
+    """What the source's records correct or take back themselves is beside what was recorded first."""
+    told = {
+        (one.milestone.target.source, one.milestone.target.id)
+        for one in found.met
+        if isinstance(one.milestone, AMENDING)
+    }
+    for place, met in found.restated.items():
+        if (met.milestone.source, met.milestone.id) in told:
+            found.met[place] = met
+
+
 def _lay_beside(
+    ledger: Ledger,
     pool: ConnectionPool[Any],
     prepared: list[Preparation],
     days: tuple[int, int],
@@ -107,7 +143,7 @@ def _lay_beside(
     """Count a batch: the items of it that the ledger lacks and should have."""
     arrivals = [item.arrival for one in prepared for item in one.items if item.arrival is not None]
     with pool.connection() as connection:
-        verdicts = _verdicts(connection, arrivals)
+        beside = _beside(connection, ledger, arrivals)
     missing: list[Prepared] = []
     for preparation in prepared:
         if preparation.ignored is not None:
@@ -119,14 +155,19 @@ def _lay_beside(
                 _count_aside(item, found)
                 missing.append(item)
                 continue
-            verdict = next(verdicts)
-            is_new = verdict is None and is_meant
+            one = next(beside)
+            is_new = one.first is None and is_meant
             missing += [item] if is_new else []
-            found.met.append(_met(item.arrival, verdict, brought_in=fix and is_new, is_meant=is_meant))
+            if one.first != one.now:
+                found.restated[len(found.met)] = _met(item.arrival, one.first, is_meant=is_meant)
+            met = _met(item.arrival, one.now, brought_in=fix and is_new, is_meant=is_meant)
+            found.met.append(met._replace(is_taken_back=one.is_taken_back))
     return missing
 
 
-def _met(arrival: Arrival, verdict: Duplicate | Conflict | None, *, brought_in: bool, is_meant: bool) -> Met:
+def _met(
+    arrival: Arrival, verdict: Duplicate | Conflict | None, *, is_meant: bool, brought_in: bool = False
+) -> Met:
     assert arrival.milestone is not None, "it was read in this process"
     position = None if verdict is None else verdict.position
     return Met(arrival.milestone, position, isinstance(verdict, Conflict), brought_in, is_meant)
@@ -144,6 +185,38 @@ def _count_aside(item: Prepared, found: Inventory) -> None:
         found.unreadable[item.reasons[0].code] += 1
     elif item.needed:
         found.sparse += 1
+
+
+def _beside(connection: Connection[Any], ledger: Ledger, arrivals: list[Arrival]) -> Iterator[_Beside]:
+    """What the log has beside each."""
+    verdicts = list(_verdicts(connection, arrivals))
+    positions = sorted({one.position for one in verdicts if one is not None})
+    recorded = known(connection, ledger, positions, []).recorded
+    for arrival, verdict in zip(arrivals, verdicts, strict=True):
+        yield _Beside(
+            verdict, None if verdict is None else _now(arrival, verdict, recorded[verdict.position])
+        )
+
+
+def _now(arrival: Arrival, verdict: Duplicate | Conflict, recorded: Recorded) -> Duplicate | Conflict | None:
+    """The verdict by what stands of a milestone on record; None where it was taken back."""
+    if recorded.superseded == recorded.position:
+        return verdict
+    if recorded.stands is None:
+        return None
+    assert arrival.milestone is not None, "it was read in this process"
+    is_same = says_the_same(recorded.stands, arrival.milestone)
+    if is_same or (isinstance(verdict, Duplicate) and _counts_by_name(arrival)):
+        return Duplicate(recorded.superseded)
+    return Conflict(recorded.superseded)
+
+
+def _counts_by_name(arrival: Arrival) -> bool:
+    """Whether only the name of a milestone is compared, as of a document that is told as it stands now."""
+    one = arrival.milestone
+    assert one is not None, "it was read in this process"
+    named = {"type": one.name, "subject": one.subject, "sequence": one.sequence}
+    return arrival.digest == content_digest(named)
 
 
 def _verdicts(connection: Connection[Any], arrivals: list[Arrival]) -> Iterator[Duplicate | Conflict | None]:

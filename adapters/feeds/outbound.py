@@ -97,6 +97,10 @@ def read_outbound(body: bytes) -> Outbound:
         reader.read(body)
     except expat.ExpatError as error:
         raise NotOutbound(f"the body is not well-formed XML (line {error.lineno})") from None
+    except NotOutbound:
+        raise
+    except (ValueError, LookupError):
+        raise NotOutbound("the body's encoding can't be read; send UTF-8") from None
     named = reader.texts.get("OrganizationId", [])
     if len(named) != 1 or not named[0]:
         raise NotOutbound("the body is no Outbound Message: it names no organisation, or more than one")

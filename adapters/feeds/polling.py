@@ -30,10 +30,14 @@ LONGEST_WAIT: Final = timedelta(hours=1)
 
 
 class Polled(NamedTuple):
-    """What one poll of one kind of object came to. is_whole: it was read to its end."""
+    """What one poll of one kind of object came to.
+
+    is_whole: it was read to its end. summary: what became of its records.
+    """
 
     records: int
     is_whole: bool
+    summary: Summary
 
 
 class Poll:
@@ -77,7 +81,8 @@ class Poll:
         return cursor._replace(asked_since=since, page=None, highest=None, began_at=self._clock())
 
     def _sweep(self, cursor: Cursor) -> Polled:
-        records = restarts = 0
+        restarts = 0
+        records, summary = 0, Summary()
         while not self._stop.is_set():
             try:
                 page = self._page(cursor)
@@ -89,13 +94,13 @@ class Poll:
                 continue
             except SourceError as error:
                 raise _Broken(cursor, error) from None
-            self._take(page.records)
+            summary.add(self._take(page.records))
             records += len(page.records)
             cursor = self._after(cursor, page)
             self._save(cursor)
             if page.next is None:
-                return Polled(records, is_whole=True)
-        return Polled(records, is_whole=False)
+                return Polled(records, is_whole=True, summary=summary)
+        return Polled(records, is_whole=False, summary=summary)
 
     def _page(self, cursor: Cursor) -> Page:
         since = microseconds_of(cursor.asked_since)

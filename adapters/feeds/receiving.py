@@ -6,7 +6,7 @@ recording, HTTP.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -27,10 +27,25 @@ from adapters.feeds.webhook import (
     Webhook,
 )
 
-_ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+#: Records of one message. Few bytes can hold millions, each of which takes memory and a row.
+MOST_RECORDS: Final = 10_000
+#: A list as a struct of its elements, one more than are taken: the decoder passes over those behind them.
+_ITEMS: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder(
+    msgspec.defstruct(
+        "_Items",
+        [(f"item_{n}", msgspec.Raw, None) for n in range(MOST_RECORDS + 1)],
+        array_like=True,
+    )
+)
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_OBJECTS: Final = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _NOT_SO: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class TooManyRecords(ValueError):
+    """A message holds more records than are taken at once."""
+
+    def __init__(self) -> None:
+        super().__init__(f"a message holds at most {MOST_RECORDS} records: send fewer at once")
 
 
 def prove(setup: Webhook, message: Message, at: float) -> Proof:
@@ -64,7 +79,8 @@ def prove(setup: Webhook, message: Message, at: float) -> Proof:
 def records_of(setup: Webhook, body: bytes) -> list[bytes]:
     """The records of a proven message, each as its own bytes; a body that can't be cut is one record.
 
-    An empty body holds none: some senders try an address out that way.
+    An empty body holds none: some senders try an address out that way. Raises TooManyRecords, before more
+    than those that are taken are cut.
     """
     if not body or body.isspace():
         return []
@@ -93,14 +109,30 @@ def _entities(body: bytes) -> list[bytes]:
         told = _MEMBERS.decode(body).get("eventNotifications")
         if told is None:
             return [body]
-        changes = [_MEMBERS.decode(one["dataChangeEvent"])["entities"] for one in _OBJECTS.decode(told)]
-        return [bytes(entity) for listed in changes for entity in _ITEMS.decode(listed)] or [body]
+        found: list[bytes] = []
+        for one in _cut(told):
+            found += _cut(_MEMBERS.decode(_MEMBERS.decode(one)["dataChangeEvent"])["entities"])
+            if len(found) > MOST_RECORDS:
+                raise TooManyRecords
     except (*_NOT_SO, KeyError):
         return [body]
+    return found or [body]
 
 
 def _items(listed: bytes, body: bytes) -> list[bytes]:
     try:
-        return [bytes(item) for item in _ITEMS.decode(listed)]
+        return _cut(listed)
     except _NOT_SO:
         return [body]
+
+
+def _cut(listed: bytes | msgspec.Raw) -> list[bytes]:
+    """The elements of a list. Raises TooManyRecords, and msgspec's errors where it is none."""
+    items = _ITEMS.decode(listed)
+    found: list[bytes] = []
+    for name in items.__struct_fields__:
+        item = getattr(items, name)
+        if item is None:
+            return found
+        found.append(bytes(item))
+    raise TooManyRecords

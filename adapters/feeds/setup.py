@@ -101,6 +101,11 @@ class FeedSetup(Section):
         return value
 
 
+def can_name(name: str) -> bool:
+    """Whether a text can name a feed."""
+    return _NAME.fullmatch(name) is not None
+
+
 class Feed(NamedTuple):
     """A feed by its name: what routes, commands and counts know it as."""
 
@@ -120,7 +125,7 @@ class _File(Section):
     @classmethod
     def _names(cls, value: Any) -> Any:
         for name in value if isinstance(value, dict) else ():
-            if _NAME.fullmatch(name) is None:
+            if not can_name(name):
                 raise ValueError(
                     f"{name[:80]!r} can't name a feed: use up to 63 of a-z, 0-9, - and _, as in stripe-acme"
                 )

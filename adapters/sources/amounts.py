@@ -19,6 +19,9 @@ from domain.money import MAX_MINOR, divide_half_away, exponent, format_minor, is
 
 _PLAIN: Final = re.compile(r"-?\d{1,18}(\.\d{1,18})?", re.ASCII)
 _LARGEST_POWER: Final = 24
+#: Digits that a number is reckoned with: reckoning takes time that grows with their square.
+MOST_DIGITS: Final = 60
+_MOST_BITS: Final = 200  # 60 decimal digits
 _QUANTITY_POWER: Final = 9  # billions of units of 10**-9 fit into 64 bits
 
 
@@ -88,7 +91,16 @@ def exact(node: Node, value: Decimal) -> Fraction:
         node.refuse("amount_range", "the amount is beyond what the ledger takes")
     if value and value.adjusted() <= -_LARGEST_POWER:
         node.refuse("amount_precision", "the amount has more decimals than its currency")
+    if not is_short(value):
+        node.refuse("amount_precision", f"a number has at most {MOST_DIGITS} digits")
     return Fraction(value) if value else Fraction(0)
+
+
+def is_short(value: int | Decimal) -> bool:
+    """Whether a number has no more digits than can be reckoned with; looked at before any arithmetic."""
+    if isinstance(value, Decimal):
+        return len(value.as_tuple().digits) <= MOST_DIGITS
+    return value.bit_length() <= _MOST_BITS
 
 
 def to_minor(node: Node, value: Fraction, currency: str, *, rounded: bool = False) -> int:

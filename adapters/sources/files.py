@@ -27,6 +27,8 @@ _LINES: Final = frozenset({".jsonl", ".ndjson"})
 WHOLE: Final = 8 * 2**20
 #: Lines and rows between looks at how far the file was read.
 _LOOK: Final = 64
+#: Rows that are one record; they are held in memory together.
+MOST_ROWS: Final = 100_000
 
 
 def json_records(
@@ -218,7 +220,7 @@ def csv_records(
                 continue
             kind = kind_of(frozenset(header))
             grouped = any(table.spelled(column) in table.group_by for column in header)
-            found = _grouped(told, kind, header, table) if grouped else _single(told, kind, header)
+            found = _grouped(told, kind, header, table, file.name) if grouped else _single(told, kind, header)
             read = at()
             for number, (line, payload) in enumerate(found):
                 if number % _LOOK == 0:
@@ -245,7 +247,7 @@ def _single(
 
 
 def _grouped(
-    rows: Iterator[tuple[int, list[str]]], kind: str, header: list[str], table: Table
+    rows: Iterator[tuple[int, list[str]]], kind: str, header: list[str], table: Table, name: str
 ) -> Iterator[tuple[int, bytes]]:
     places = [i for i, column in enumerate(header) if table.spelled(column) in table.group_by]
 
@@ -253,10 +255,25 @@ def _grouped(
         return tuple(row[1][i] if i < len(row[1]) else "" for i in places)
 
     for _key, group in groupby(rows, cells_of):
-        together = list(group)
+        together = _held(group, name)
         first = next((cells for _line, cells in together if len(cells) > len(header)), together[0][1])
         members = [dict(zip(header, cells, strict=False)) for _line, cells in together]
         yield together[0][0], _row(kind, header, first, members)
+
+
+def _held(group: Iterator[tuple[int, list[str]]], name: str) -> list[tuple[int, list[str]]]:
+    """Rows that are one record. Raises FileRefused before they are more than a record can be."""
+    held: list[tuple[int, list[str]]] = []
+    size = 0
+    for line, cells in group:
+        size += sum(map(len, cells))
+        if len(held) >= MOST_ROWS or size > LONGEST:
+            raise FileRefused(
+                f"{name}:{line}: more than {MOST_ROWS} rows or {LONGEST} characters belong together:"
+                " that is no record; check the columns that group rows"
+            )
+        held.append((line, cells))
+    return held
 
 
 def _row(kind: str, header: list[str], cells: list[str], rows: list[dict[str, str]] | None = None) -> bytes:

@@ -19,6 +19,8 @@ from domain.reading import MAX_TEXT
 from domain.refusals import pointer as json_pointer
 
 MAX_ID: Final = 255
+#: Characters of a number with a fraction or an exponent; a longer one is never made into a number.
+LONGEST_NUMBER: Final = 1_000
 _TYPE_NAMES: Final = {
     str: "a text",
     bool: "true or false",
@@ -180,7 +182,17 @@ def read_json(payload: bytes, fraction: Callable[[str], object] = Decimal) -> ob
     return _read_exactly(payload, fraction)
 
 
-_DECODER: Final = msgspec.json.Decoder(float_hook=Decimal)
+def _short(text: str) -> str:
+    if len(text) > LONGEST_NUMBER:
+        raise Unreadable("json_number", "", f"a number has at most {LONGEST_NUMBER} characters")
+    return text
+
+
+def _decimal(text: str) -> Decimal:
+    return Decimal(_short(text))
+
+
+_DECODER: Final = msgspec.json.Decoder(float_hook=_decimal)
 _ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -188,7 +200,7 @@ def _read_exactly(payload: bytes, fraction: Callable[[str], object]) -> object:
     try:
         found: object = json.loads(
             payload.decode("utf-8"),
-            parse_float=fraction,
+            parse_float=lambda text: fraction(_short(text)),
             parse_constant=_no_constant,
             object_pairs_hook=_no_repeats,
         )

@@ -101,7 +101,7 @@ def ingest(
     total = Summary()
     with opened(settings) as (intake, _), progress_bar(quiet=quiet) as progress:
         for path in paths:
-            _add(total, feed(intake, path, reader, instance, progress))
+            total.add(feed(intake, path, reader, instance, progress))
     if quiet:
         print(json.dumps(as_json(total)))
     else:
@@ -144,19 +144,6 @@ def progress_bar(*, quiet: bool) -> Progress:
         TimeRemainingColumn(),
         console=Console(stderr=True, quiet=quiet),
     )
-
-
-def _add(total: Summary, one: Summary) -> None:
-    total.records += one.records
-    total.recorded += one.recorded
-    total.duplicate += one.duplicate
-    total.conflict += one.conflict
-    total.waiting += one.waiting
-    total.ignored += one.ignored
-    total.quarantined += one.quarantined
-    total.milestones += one.milestones
-    total.first = total.first if total.first is not None else one.first
-    total.last = one.last if one.last is not None else total.last
 
 
 def as_json(summary: Summary) -> dict[str, Any]:

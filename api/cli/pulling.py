@@ -11,8 +11,10 @@ import typer
 from rich.table import Table
 
 from adapters.feeds.clients import SourceError
+from adapters.feeds.polling import Polled
 from adapters.feeds.pulling import Means, Puller, Report
 from adapters.feeds.setup import Feed
+from adapters.importing import Summary
 from adapters.sources import SOURCES
 from api import feeds, pulling, waiting
 from api.cli import sourcing
@@ -46,7 +48,7 @@ def poll(
     """Pull feeds: poll for changes, fetch what sparse messages point to, take files from folders.
 
     `cairn serve` does it by itself; this is for `cairn api`, and for a round by hand. It ends with 1 where a
-    source or a file had a problem.
+    source or a file had a problem; records in quarantine are told, and no such problem.
     """
     settings = load(folder=data, database_url=database_url, log="warning" if once else None)
     found = pulling.pulled(settings)
@@ -92,7 +94,9 @@ def _round(means: Means, feed: Feed) -> list[str]:
     except SourceError as error:
         report = Report({}, 0, [], [f"its client {error}"])
     for kind, came in report.polled.items():
-        print(f"{feed.name}: {kind}: {came.records:,} records")
+        print(f"{feed.name}: {kind}: {_told(came)}")
+        if came.summary.quarantined:
+            print(f"{feed.name}: {kind}: {_quarantined(came.summary)}")
     if feed.setup.fetch is not None:
         print(f"{feed.name}: {report.fetched:,} fetches")
     for put in report.files:
@@ -101,6 +105,28 @@ def _round(means: Means, feed: Feed) -> list[str]:
     for problem in report.problems:
         print(f"{feed.name}: {problem}")
     return report.problems
+
+
+def _told(came: Polled) -> str:
+    """How many records there were, and what became of them; what is rare only where there is some."""
+    summary = came.summary
+    parts = [
+        f"{summary.recorded:,} recorded",
+        f"{summary.duplicate:,} duplicate",
+        f"{summary.ignored.total():,} ignored",
+        f"{summary.quarantined.total():,} quarantined",
+    ]
+    parts += [f"{summary.conflict:,} in conflict"] if summary.conflict else []
+    parts += [f"{summary.waiting:,} waiting to be fetched"] if summary.waiting else []
+    return f"{came.records:,} records: {', '.join(parts)}"
+
+
+def _quarantined(summary: Summary) -> str:
+    why = ", ".join(f"{code} {number:,}" for code, number in sorted(summary.quarantined.items()))
+    return (
+        f"{summary.quarantined.total():,} records could NOT be understood ({why}): see cairn quarantine, "
+        "mend the mapping or the client, and replay them"
+    )
 
 
 def show_waiting(

@@ -1,7 +1,7 @@
 """What one message's new reading would change. Pure: given what the log holds, the effects, in order.
 
 Belongs here: telling the same from the changed, the new and the vanished. Does not belong here: looking up
-(standing), counting (telling), recording (applying).
+(adapters/standing.py), counting (telling), recording (applying).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from adapters.postgres.remapping import Message
 from adapters.preparing import Preparation
-from api.remapping.standing import Known, Recorded
+from adapters.standing import Known, Recorded, says_the_same
 from domain import milestones as m
 from domain.arrivals import Arrival
 from domain.refusals import Reason
@@ -191,17 +191,10 @@ def _by_sequence(
 
 def _compared(before: Recorded, now: m.Milestone, item: int) -> list[Effect]:
     if before.is_decided:
-        return [] if _says_the_same(before.milestone, now) else [Decided(before)]
-    if before.stands is not None and _says_the_same(before.stands, now):
+        return [] if says_the_same(before.milestone, now) else [Decided(before)]
+    if before.stands is not None and says_the_same(before.stands, now):
         return []
     return [Changed(before, now, item)]
-
-
-def _says_the_same(one: m.Milestone, other: m.Milestone) -> bool:
-    """Whether two milestones differ in their id at most."""
-    return type(one) is type(other) and all(
-        getattr(one, name) == getattr(other, name) for name in one.__struct_fields__ if name != "id"
-    )
 
 
 def _gone(recorded: list[Recorded]) -> list[Effect]:

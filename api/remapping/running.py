@@ -27,6 +27,7 @@ from adapters.postgres.reading import SourceRow
 from adapters.postgres.remapping import Message, Span
 from adapters.preparing import Preparation, stamp
 from adapters.sources import Source
+from adapters.standing import Recorded, known
 from api.reading import text_of
 from api.remapping.judging import (
     Changed,
@@ -40,7 +41,6 @@ from api.remapping.judging import (
     Waits,
     judge,
 )
-from api.remapping.standing import Recorded, known
 from api.remapping.telling import Result
 from domain.arrivals import Outcome, Prepared
 from domain.provenance import provenance

@@ -75,16 +75,24 @@ async def post_message(request: Request) -> Response:
     try:
         told = await _take(house, feed, request)
     except Exception as error:
-        if isinstance(webhook, SalesforceOutbound) and (kind := errors.kind_of(error)) is not None:
-            # with anything but Ack true, Salesforce sends it again
-            wait = {} if kind.retry_after is None else {"Retry-After": str(kind.retry_after)}
-            return Response(acknowledgement(taken=False), kind.status, wait, _XML)
+        if isinstance(webhook, SalesforceOutbound):
+            return _unacknowledged(feed, error)
         if isinstance(error, ProofRefused):
             return _unproven(feed, error)
         raise
     if isinstance(webhook, SalesforceOutbound):
         return Response(acknowledgement(taken=True), 200, media_type=_XML)
     return json_answer({"results": told})
+
+
+def _unacknowledged(feed: Feed, error: Exception) -> Response:
+    """With anything but Ack true, Salesforce sends it again."""
+    kind = errors.kind_of(error)
+    if kind is None:
+        _log.error("feed %s stumbled over a message", feed.name, exc_info=error)
+        return Response(acknowledgement(taken=False), 500, media_type=_XML)
+    wait = {} if kind.retry_after is None else {"Retry-After": str(kind.retry_after)}
+    return Response(acknowledgement(taken=False), kind.status, wait, _XML)
 
 
 def _pushed(house: House, name: str) -> Feed:

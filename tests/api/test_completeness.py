@@ -318,6 +318,64 @@ def test_a_question_that_has_no_answer_is_refused(client: httpx.Client, params: 
     assert answer.status_code == 422
 
 
+# ---- what has been corrected
+
+
+def amending(kind: str, target: dict[str, Any], number: int, **more: Any) -> dict[str, Any]:
+    """A correction or void of an event."""
+    return {
+        "specversion": "1.0",
+        "id": f"{kind}-{number}",
+        "source": f"/{SOURCE}",
+        "type": f"milestone.{kind}.v1",
+        "subject": f"correction/{number}",
+        "time": f"2026-03-1{number}T09:00:00Z",
+        "data": {
+            "keys": [f"{SOURCE}:correction:{number}"],
+            "effective_on": f"2026-03-1{number}",
+            "target": {"source": target["source"], "id": target["id"]},
+            "reason": "the source is right",
+            **more,
+        },
+    }
+
+
+def test_a_corrected_milestone_is_compared_as_corrected(
+    erp: Erp, database_url: str, fresh_schema: str, tmp_path: Path
+) -> None:
+    first, second, right = order("SO-1"), order("SO-2"), order("SO-1", net="900.00")
+    corrected = amending("corrected", first, 1, replacement=right)
+    with asking(erp, database_url, fresh_schema, tmp_path) as client:
+
+        def record(*events: dict[str, Any]) -> None:
+            days(client, at_least=sent(client, *events))
+
+        def shown(*events: dict[str, Any]) -> dict[str, Any]:
+            erp.orders = list(events)
+            return compared(client, "netsuite-acme")
+
+        def differing(*events: dict[str, Any]) -> list[str]:
+            rows = [row for row in shown(*events)["objects"] if row["object"] == "order"]
+            return [one["id"] for one in rows[0]["differing"]["milestones"]]
+
+        record(first, second)
+        assert differing(right, second) == ["id-SO-1"]
+        record(corrected)
+        assert shown(right, second)["complete"] is True
+        assert differing(right, order("SO-2", net="1.00")) == ["id-SO-2"], "the other alone"
+        assert differing(first, second) == ["id-SO-1"], "what was recorded first does not stand any more"
+        assert differing(first, second, corrected) == [], "the source tells of the correction itself"
+        record(amending("voided", corrected, 2))
+        assert differing(first, second) == [], "a correction that is taken back does not hold"
+        record(amending("voided", second, 3))
+        told = shown(first, second)
+        (row,) = [row for row in told["objects"] if row["object"] == "order"]
+        assert (told["complete"], row["lacking"]["ids"], row["missing"]["ids"]) == (
+            False, ["id-SO-2"], ["SO-2"],
+        )  # fmt: skip
+        assert any("took back" in step for step in told["next_steps"])
+
+
 # ---- the command line
 
 

@@ -103,6 +103,15 @@ def test_a_document_with_a_dtd_is_shown_unmarked() -> None:
     assert marked(body, "/x") == (None, None)
 
 
+@pytest.mark.parametrize("encoding", [b"idna", b"rot13", b"hex", b"undefined", b"utf-99"])
+@pytest.mark.parametrize("pointer", ["", "/x"])
+def test_a_document_in_no_encoding_that_is_known_is_shown_unmarked(encoding: bytes, pointer: str) -> None:
+    body = b'<?xml version="1.0" encoding="%s"?><a><x/></a>' % encoding
+    found = places(body, [{"code": "text_encoding", "pointer": pointer, "message": ""}])
+    assert "".join(piece["text"] for piece in found["shown"]) == body.decode()
+    assert found["places"] == [None]
+
+
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),

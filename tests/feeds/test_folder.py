@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eventsourcing.persistence import PersistenceError
 from psycopg_pool import ConnectionPool
 
 from adapters.feeds.folder import Folder, Put
@@ -138,6 +139,55 @@ def test_a_broken_file_is_put_in_failed_with_the_reason_and_holds_up_no_other(
     (dropped.path / "a.jsonl").write_bytes(lines(1, 2, 3))
     dropped.taken()
     assert ask("SELECT count(*) FROM log") == [(4,)]
+
+
+def test_a_file_that_raises_what_nobody_foresaw_is_put_in_failed_and_holds_up_no_other(
+    dropped: Dropped, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    read = Orders.records
+
+    def stumbling(self: Orders, path: Path) -> Any:
+        if path.name == "bad.jsonl":
+            raise KeyError("a value of the file")
+        return read(self, path)
+
+    monkeypatch.setattr(Orders, "records", stumbling)
+    (dropped.path / "bad.jsonl").write_bytes(lines(1))
+    (dropped.path / "good.jsonl").write_bytes(lines(7))
+    assert [(put.name, put.outcome) for put in dropped.taken()] == [
+        ("bad.jsonl", "failed"),
+        ("good.jsonl", "done"),
+    ]
+    why = (dropped.path / "failed" / "bad.jsonl.why.txt").read_text()
+    assert "bad.jsonl" in why
+    assert "KeyError" in why
+    assert "a value of the file" not in why + caplog.text
+
+
+def test_a_log_that_can_t_be_written_leaves_the_file_to_the_next_round(
+    dropped: Dropped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise PersistenceError("away")
+
+    (dropped.path / "a.jsonl").write_bytes(lines(1))
+    dropped.round()
+    with monkeypatch.context() as patched:
+        patched.setattr(Orders, "records", away)
+        with pytest.raises(PersistenceError):
+            dropped.round(later=6)
+    assert [(put.name, put.outcome) for put in dropped.round()] == [("a.jsonl", "done")]
+
+
+def test_a_file_of_which_something_is_quarantined_is_named_in_the_log(
+    dropped: Dropped, caplog: pytest.LogCaptureFixture
+) -> None:
+    (dropped.path / "fine.jsonl").write_bytes(lines(7))
+    (dropped.path / "odd.jsonl").write_bytes(lines(1) + b"not json\n" + b"nor this\n")
+    assert [put.outcome for put in dropped.taken()] == ["done", "done"]
+    (warned,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "odd.jsonl" in warned
+    assert "2 of 3" in warned
 
 
 def test_packed_files_are_read(dropped: Dropped, ask: Ask) -> None:

@@ -98,7 +98,7 @@ def poll(shop: Shop, taken: Taken, **section: Any) -> Polled:
 def test_the_first_poll_reads_everything_and_the_next_what_changed_since() -> None:
     shop, taken = Shop({"a": (1, 1), "b": (2, 2), "c": (50, 50)}), Taken()
     shop.now = 10
-    assert poll(shop, taken, overlap=0) == Polled(2, is_whole=True)
+    assert poll(shop, taken, overlap=0) == Polled(2, is_whole=True, summary=Summary())
     assert taken.cursor.watermark == START + timedelta(seconds=2)
     assert taken.cursor.completed_at == START + timedelta(seconds=10)
     shop.now = 60
@@ -144,7 +144,7 @@ def test_a_poll_goes_on_where_it_broke_off() -> None:
     assert (taken.cursor.failures, taken.cursor.last_error) == (1, "fails")
     assert taken.cursor.watermark is None
     assert taken.cursor.next_poll == START + timedelta(seconds=10 + 7_200)
-    assert poll(shop, taken, page=2) == Polled(2, is_whole=True)
+    assert poll(shop, taken, page=2) == Polled(2, is_whole=True, summary=Summary())
     assert taken.records == list("abcdef")
     assert (taken.cursor.failures, taken.cursor.last_error) == (0, None)
 
@@ -170,7 +170,7 @@ def test_a_poll_that_is_asked_to_end_goes_on_later() -> None:
         return taken.take(records)
 
     ended = Poll(shop, section, take, taken.save, clock=lambda: START, stop=stop).run(taken.cursor)
-    assert ended == Polled(1, is_whole=False)
+    assert ended == Polled(1, is_whole=False, summary=Summary())
     assert poll(shop, taken, page=1).is_whole
     assert taken.records == ["a", "b"]
 
@@ -244,11 +244,13 @@ def test_polled_records_are_in_the_ledger_once_and_counted(
     server.handle = store = Store(25)
     made = feed(client=client(server.url), poll={"objects": ["orders"], "page": 10, "overlap": 5})
     puller = Puller(means, made, Orders(), stop=threading.Event())
-    assert puller.round().polled == {"orders": Polled(25, is_whole=True)}
+    came = puller.round().polled["orders"]
+    assert (came.records, came.is_whole, came.summary.recorded) == (25, True, 25)
     assert ask("SELECT count(*) FROM log") == [(25,)]
     store.orders += Store(30).orders[25:]
     assert puller.round().polled == {}, "not due yet"
-    assert puller.round(at_once=True).polled == {"orders": Polled(11, is_whole=True)}
+    came = puller.round(at_once=True).polled["orders"]
+    assert (came.records, came.is_whole) == (11, True)
     puller.close()
     assert ask("SELECT count(*) FROM log") == [(30,)]
     tally = "SELECT outcome, sum(records)::int FROM feed_tally WHERE feed = 'shop' GROUP BY 1 ORDER BY 1"

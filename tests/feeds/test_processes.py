@@ -96,7 +96,10 @@ def test_a_round_by_hand(env: dict[str, str], server: SourceServer, tmp_path: Pa
     }
     env = env | {"CAIRN_SOURCES": str(feeds_in(tmp_path, feeds))}
     done = cairn("poll", "--once", env=env)
-    assert done.stdout.splitlines() == ["erp: events: 25 records", "drop: more.ndjson: done, 1 records"]
+    assert done.stdout.splitlines() == [
+        "erp: events: 25 records: 25 recorded, 0 duplicate, 0 ignored, 0 quarantined",
+        "drop: more.ndjson: done, 1 records",
+    ]
     shown = json.loads(cairn("sources", "waiting", "erp", "--json", env=env).stdout)
     assert (shown["waiting"], shown["entries"]) == (0, [])
     assert shown["polls"][0]["watermark"] == "2026-03-01T10:00:24.000000Z"
@@ -108,6 +111,19 @@ def test_a_round_by_hand(env: dict[str, str], server: SourceServer, tmp_path: Pa
     assert "refuses the credentials" in failed.stdout
     assert "pushed has no poll" in cairn("poll", "pushed", "--once", env=env, check=False).stderr
     assert "no feed of that name" in cairn("poll", "nothing", "--once", env=env, check=False).stderr
+
+
+def test_a_round_by_hand_says_what_could_not_be_understood(
+    env: dict[str, str], server: SourceServer, tmp_path: Path
+) -> None:
+    server.handle = store = Feed(3)
+    del store.events[1]["subject"]
+    env = env | {"CAIRN_SOURCES": str(feeds_in(tmp_path, {"erp": polled(server.url)}))}
+    done = cairn("poll", "--once", env=env)
+    counts, warning = done.stdout.splitlines()
+    assert counts == "erp: events: 3 records: 2 recorded, 0 duplicate, 0 ignored, 1 quarantined"
+    assert warning.startswith("erp: events: 1 records could NOT be understood (")
+    assert "cairn quarantine" in warning
 
 
 @pytest.mark.parametrize("page", [1, 2, 4])

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.sources import SOURCES
+from adapters.sources import SOURCES, amounts
 from adapters.sources.amounts import currency_of, decimal_text, money, tax_shares
-from adapters.sources.mapping.numbers import Numbers, amount_reader
+from adapters.sources.mapping import numbers
+from adapters.sources.mapping.numbers import Numbers, amount_reader, compared
 from adapters.sources.payload import Node, Unreadable
 from adapters.sources.times import service_days, unix_day, unix_seconds, unix_time
 from domain.instants import parse_instant
@@ -91,6 +92,21 @@ def test_stripe_has_decimals_of_its_own(amount: int, currency: str, expected: st
 def test_an_amount_finer_than_its_currency_is_refused() -> None:
     charge = st_charge(amount=550, amount_captured=550, currency="isk")
     assert refused(SOURCES["stripe"], charge) == ("amount_precision", "/amount")
+
+
+@pytest.mark.parametrize("value", [Decimal("1." + "3" * 600_000), Decimal("1." + "0" * 60), 10**4_000])
+def test_a_long_number_is_refused_before_it_is_reckoned_with(
+    value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reckoned(*_: object) -> None:
+        raise AssertionError("it was made a fraction")
+
+    monkeypatch.setattr(amounts, "Fraction", reckoned)
+    monkeypatch.setattr(numbers, "Fraction", reckoned)
+    for how in (Numbers("major"), Numbers("any")):
+        with pytest.raises(Unreadable, match=r"amount_(precision|range)"):
+            amount_reader(how)(value, "EUR", lambda: Node(value, "/amount"))
+    assert compared(value) is None
 
 
 def test_a_text_is_no_amount_in_smallest_units() -> None:

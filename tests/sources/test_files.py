@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.sources import SOURCES, Record
-from adapters.sources.files import csv_records, json_records
+from adapters.sources import SOURCES, Record, files
+from adapters.sources.base import FileRefused
+from adapters.sources.files import Table, csv_records, json_records
 
 
 def bodies(records: list[Record]) -> list[bytes]:
@@ -112,3 +113,16 @@ def test_a_csv_row_loses_no_cell(tmp_path: Path) -> None:
 def test_an_empty_csv_file_holds_no_record(tmp_path: Path) -> None:
     (tmp_path / "empty.csv").write_bytes(b"")
     assert list(csv_records(tmp_path, lambda _header: "k")) == []
+
+
+@pytest.mark.parametrize(("limit", "most"), [("MOST_ROWS", 3), ("LONGEST", 12)])
+def test_rows_that_belong_together_are_held_up_to_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, most: int
+) -> None:
+    monkeypatch.setattr(files, limit, most)
+    table = Table(group_by=("id",))
+    (tmp_path / "a.csv").write_text("id,name\n" + "1,xyz\n" * 3 + "2,xyz\n" * 3)
+    assert len(list(csv_records(tmp_path / "a.csv", lambda _: "k", table))) == 2
+    (tmp_path / "a.csv").write_text("id,name\n" + "1,xyz\n" * 4)
+    with pytest.raises(FileRefused, match=r"a\.csv:5: .*rows"):
+        list(csv_records(tmp_path / "a.csv", lambda _: "k", table))

@@ -23,6 +23,8 @@ UNREADABLE = {
     b'{"a": "\\ud800"}': "text_encoding",
     b"[" * 100_000: "json_depth",
     b'{"a": ' + b"1" * 5_000 + b"}": "json_number",
+    b'{"a": 1.' + b"3" * 600_000 + b"}": "json_number",
+    b'{"a": "\\u0041", "b": 1.' + b"3" * 600_000 + b"}": "json_number",
     b"[]": "object_format",
     b"null": "field_missing",
     b'"text"': "object_format",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from adapters.feeds.receiving import records_of
+from adapters.feeds.receiving import MOST_RECORDS, TooManyRecords, records_of
 from tests.webhooks.configuring import secret_in, webhook_in
 
 INVOICE = (
@@ -59,3 +60,24 @@ def test_a_message_that_is_not_written_so_is_one_record(tmp_path: Path, body: by
 def test_a_message_is_left_whole_where_the_feed_says_so(tmp_path: Path) -> None:
     body = told([INVOICE, PAYMENT])
     assert records_of(section(tmp_path, cut="whole"), body) == [body]
+
+
+def test_a_message_holds_a_number_of_entities_however_many_companies_they_are_of(tmp_path: Path) -> None:
+    setup = section(tmp_path)
+    assert len(records_of(setup, told(*[[b"{}"]] * MOST_RECORDS))) == MOST_RECORDS
+    assert len(records_of(setup, told([b"{}"] * MOST_RECORDS))) == MOST_RECORDS
+    for companies in ([[b"{}"]] * (MOST_RECORDS + 1), [[b"{}"] * 5_001] * 2, [[b"{}"] * (MOST_RECORDS + 1)]):
+        with pytest.raises(TooManyRecords, match="send fewer"):
+            records_of(setup, told(*companies))
+
+
+def test_a_small_body_of_millions_is_not_cut_into_them(tmp_path: Path) -> None:
+    setup = section(tmp_path)
+    body = b"[" + b"1," * 4_000_000 + b"1]"
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooManyRecords):
+            records_of(setup, body)
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+    finally:
+        tracemalloc.stop()

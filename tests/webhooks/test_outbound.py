@@ -10,6 +10,8 @@ import pytest
 from adapters.feeds.outbound import NotOutbound, notifications, read_outbound
 from adapters.feeds.proof import ProofRefused
 from adapters.feeds.receiving import prove, records_of
+from api.routes import sources
+from tests.feeds.pulled import feed
 from tests.webhooks.configuring import message, secret_in, webhook_in
 from tests.webhooks.signing import outbound
 
@@ -84,6 +86,7 @@ def test_a_token_in_the_address_is_asked_for_where_one_is_set(tmp_path: Path) ->
         outbound(ONE).replace(b"?>", b'?><!DOCTYPE x SYSTEM "http://evil.example/x">', 1),
         outbound(ONE).replace(b"soap.sforce.com/2005/09", b"soap.sforce.com/other"),
         b"<a>" * 100 + b"</a>" * 100,
+        *(b'<?xml version="1.0" encoding="%s"?><a/>' % one for one in (b"idna", b"rot13", b"hex", b"utf-99")),
     ],
 )
 def test_what_is_no_outbound_message_is_refused_where_nothing_else_proves_it(
@@ -114,3 +117,10 @@ def test_notifications_without_anything_between_them_are_cut_as_well(tmp_path: P
     assert [piece.count(b"<Id>") for piece in records_of(section(tmp_path), body)] == [1, 1]
     empty = outbound("", "").replace(b"<Notification></Notification>", b"<Notification/>")
     assert [piece.count(b"<Notification/>") for piece in notifications(empty)] == [1, 1]
+
+
+def test_what_nobody_foresaw_is_not_acknowledged_either(caplog: pytest.LogCaptureFixture) -> None:
+    answer = sources._unacknowledged(feed(folder={"path": "/nowhere"}), KeyError("x"))
+    assert answer.status_code == 500
+    assert b"<Ack>false</Ack>" in bytes(answer.body)
+    assert "shop" in caplog.text

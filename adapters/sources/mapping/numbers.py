@@ -12,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
-from adapters.sources.amounts import decimal_text, exact, to_minor
+from adapters.sources.amounts import decimal_text, exact, is_short, to_minor
 from adapters.sources.payload import Node
 from domain.money import MAX_MINOR, currencies, exponent
 
@@ -149,9 +149,9 @@ def decimal_of(number: Fraction, at: At) -> str:
 def compared(value: Any) -> Fraction | None:
     """A value as a number, where it is one; for comparisons."""
     if type(value) is int:
-        return Fraction(value)
+        return Fraction(value) if is_short(value) else None
     if isinstance(value, Decimal) and (not value or -30 < value.adjusted() < 30):
-        return Fraction(value)
+        return Fraction(value or 0) if is_short(value) else None
     if isinstance(value, Fraction):
         return value
     if isinstance(value, str) and _PLAIN.fullmatch(value.strip()):
@@ -180,9 +180,15 @@ def _minor_reader(how: Numbers) -> Callable[[Any, str, At], int]:
             value = int(value)
         if type(value) is not int:
             at().wrong("amount_format", "an integer in the currency's smallest unit")
-        return to_minor(at(), Fraction(value, 10**scale), currency, rounded=how.rounded)
+        return to_minor(at(), _whole(value, at) / 10**scale, currency, rounded=how.rounded)
 
     return read
+
+
+def _whole(value: int, at: At) -> Fraction:
+    if not is_short(value):
+        at().refuse("amount_range", "the number is beyond what the ledger takes")
+    return Fraction(value)
 
 
 def _number(how: Numbers, code: str) -> Callable[[Any, At], Fraction]:
@@ -190,7 +196,7 @@ def _number(how: Numbers, code: str) -> Callable[[Any, At], Fraction]:
 
     def read(value: Any, at: At) -> Fraction:
         if takes_number and type(value) is int:
-            return Fraction(value)
+            return _whole(value, at)
         if takes_number and isinstance(value, Decimal):
             return exact(at(), value)
         if isinstance(value, Fraction):

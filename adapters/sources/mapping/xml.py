@@ -108,7 +108,8 @@ def xml_records(
     """The records of XML files: elements of those names, or the root's children, or each file whole.
 
     A record cut out of a file is its bytes in UTF-8, with the namespaces declared around it. What can't be
-    read of a file is one record: its translation says what is wrong.
+    read of a file is one record: its translation says what is wrong. Raises FileRefused where its text is
+    not in its encoding, or where it holds something but none of those elements.
     """
     for file in files_below(path, also | {".xml"}):
         with file.open() as (stream, at):
@@ -139,10 +140,14 @@ class _Cut:
         self._spaces: list[dict[str, str]] = []
         self._own: dict[str, str] = {}
         self._found: list[tuple[bytes, int]] = []
+        self._has_records = False
+        self._has_others = False
+        if names is not None:
+            self._parser.CharacterDataHandler = self._say
 
     def records(self, stream: BinaryIO, name: str, at: Callable[[], int]) -> Iterator[Record]:
-        """The records of one file, in order. at: how far it was read, for progress."""
-        chunks = _in_utf8(stream)
+        """The records of one file, in order. at: how far it was read, for progress. Raises FileRefused."""
+        chunks = _in_utf8(stream, name)
         for chunk in chunks:
             self._held += chunk
             try:
@@ -157,6 +162,13 @@ class _Cut:
         except (expat.ExpatError, Unreadable):
             if self._held.strip() or self._base:
                 yield self._rest(chunks, name)
+            return
+        if self._has_others and not self._has_records:
+            wanted = ", ".join(sorted(self._names or ()))
+            raise FileRefused(
+                f"{name}: holds no element that its mapping reads ({wanted}); send it to the feed of another"
+                " mapping, or name its elements in `records`"
+            )
 
     def _cut(self, name: str, read: int) -> Iterator[Record]:
         found, self._found = self._found, []
@@ -174,9 +186,17 @@ class _Cut:
     def _declare(self, prefix: str | None, uri: str | None) -> None:
         self._own[prefix or ""] = uri or ""
 
+    def _say(self, text: str) -> None:
+        self._has_others = self._has_others or bool(text.strip())
+
     def _start(self, name: str, _attributes: dict[str, str]) -> None:
         own, self._own = self._own, {}
         wanted = self._depth == 1 if self._children else _parted(name)[1] in (self._names or ())
+        if wanted and not self._has_records:
+            self._has_records = True
+            self._parser.CharacterDataHandler = None
+        elif self._depth and self._names is not None:
+            self._has_others = True
         if wanted and self._began is None:
             around = {prefix: uri for declared in self._spaces for prefix, uri in declared.items()}
             added = b"".join(_declaration(p, u) for p, u in around.items() if p not in own)
@@ -208,21 +228,43 @@ def _declaration(prefix: str, uri: str) -> bytes:
     return f' xmlns{":" if prefix else ""}{prefix}="{quoted}"'.encode()
 
 
-def _in_utf8(stream: BinaryIO) -> Iterator[bytes]:
-    """The stream in UTF-8, whatever it says that it is in; as it stands where that can't be read."""
+def _in_utf8(stream: BinaryIO, name: str) -> Iterator[bytes]:
+    """The stream in UTF-8, whatever it says that it is in; as it stands where no such encoding is known.
+
+    Raises FileRefused where it is not in that encoding.
+    """
     first = stream.read(_CHUNK)
     encoding = next((code for bom, code in _BOMS if first.startswith(bom)), None)
     declared = _ENCODING.match(first)
     if encoding is None and declared is not None:
         encoding = declared[1].decode().lower()
-    try:
-        decoder = None if encoding in (None, "utf-8") else codecs.getincrementaldecoder(encoding or "")()
-    except LookupError:
-        decoder = None
+    decoder = None if encoding in (None, "utf-8") else _decoder(encoding or "")
     chunk = first
     while chunk:
-        yield chunk if decoder is None else decoder.decode(chunk).encode()
+        yield chunk if decoder is None else _recoded(decoder, chunk, name)
         chunk = stream.read(_CHUNK)
+    if decoder is not None:
+        yield _recoded(decoder, b"", name)
+
+
+def _decoder(encoding: str) -> codecs.IncrementalDecoder | None:
+    """None where it is unknown, or decodes something else than text, as hex does."""
+    try:
+        "".encode(encoding)  # which refuses those that are not of text
+        return codecs.getincrementaldecoder(encoding)()
+    except LookupError:
+        return None
+    except ValueError:  # it can't encode, which is not asked for
+        return codecs.getincrementaldecoder(encoding)()
+
+
+def _recoded(decoder: codecs.IncrementalDecoder, chunk: bytes, name: str) -> bytes:
+    """A part of the text in UTF-8; the last one is empty."""
+    try:
+        return decoder.decode(chunk, final=not chunk).encode()
+    except (ValueError, LookupError):
+        told = f"{name}: its text is not in the encoding that it declares or begins with; send it in UTF-8"
+        raise FileRefused(told) from None
 
 
 def _parted(name: str) -> tuple[str, str]:

@@ -1,9 +1,10 @@
-"""What stands of the milestones that some messages recorded: as recorded, corrected, or taken back.
+"""What stands of milestones on record: as recorded, corrected, or taken back.
 
-Belongs here: reading that for a batch of messages. Does not belong here: what would be different (judging).
+Belongs here: reading that for a batch of them. Does not belong here: what would be different by another
+mapping (api/remapping), or is by a source (feeds/inventory.py), and who may correct what (projections).
 
-A correction or void that a changed mapping led to is this room's own, and may be followed by another. One
-that anybody else said is a decision about that milestone, which no mapping overrules.
+A correction or void that a changed mapping led to is ours, and may be followed by another. One that anybody
+else said is a decision about that milestone, which no mapping overrules.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def known(
     found = {}
     for row in rows:
         milestone = decode(row.topic, row.state)
-        found[row.position] = _recorded(row, milestone, amended.get(row.identity, []))
+        found[row.position] = _recorded(row, milestone, amended)
     return Known(found, first)
 
 
@@ -73,6 +74,7 @@ class _Said(NamedTuple):
     """An amendment of some milestone. is_ours: a changed mapping led to it."""
 
     position: int
+    identity: bytes
     amendment: _Amendment
     is_ours: bool
     is_amended: bool
@@ -96,18 +98,61 @@ def _amended(
     targets = {target for _, _, target in read}
     by_target: dict[bytes, list[_Said]] = {}
     for row, amendment, target in read:
-        said = _Said(row.position, amendment, row.mapping is not None, row.identity in targets)
+        said = _Said(row.position, row.identity, amendment, row.mapping is not None, row.identity in targets)
         by_target.setdefault(target, []).append(said)
     return by_target
 
 
-def _recorded(row: log.RecordedRow, milestone: m.Milestone, amendments: list[_Said]) -> Recorded:
-    if not amendments:
-        return Recorded(row.position, row.identity, milestone, milestone, row.position, is_decided=False)
+def _recorded(
+    row: log.RecordedRow, milestone: m.Milestone, by_target: Mapping[bytes, list[_Said]]
+) -> Recorded:
+    said = by_target.get(row.identity, [])
+    is_decided = any(not one.is_ours or one.is_amended for one in said)
     # ours say when they were made, so the last recorded is the last that holds
-    last = amendments[-1]
-    is_decided = any(not said.is_ours or said.is_amended for said in amendments)
+    last = _last_of(row.identity, by_target) if is_decided else said[-1] if said else None
+    if last is None:
+        return Recorded(row.position, row.identity, milestone, milestone, row.position, is_decided)
     stands = None
     if isinstance(last.amendment, m.MilestoneCorrected):
-        stands = parse_event(msgspec.json.decode(last.amendment.replacement))
+        stands = _replacement(last.amendment)
     return Recorded(row.position, row.identity, milestone, stands, last.position, is_decided)
+
+
+def _last_of(
+    identity: bytes, by_target: Mapping[bytes, list[_Said]], above: frozenset[bytes] = frozenset()
+) -> _Said | None:
+    """The amendment that holds of a milestone; None where none does: all are taken back themselves.
+
+    above: what leads here, where that is an amendment: one in a circle speaks of nothing.
+    """
+    above = above | {identity}
+    holding = []
+    for said in by_target.get(identity, []):
+        if said.identity in above:
+            continue
+        last = _last_of(said.identity, by_target, above)
+        if last is None:
+            holding.append(said)
+        elif isinstance(last.amendment, m.MilestoneCorrected):
+            content = _replacement(last.amendment)
+            if isinstance(content, _AMENDING) and content.target == said.amendment.target:
+                holding.append(said._replace(amendment=content))
+    return max(holding, key=_recency, default=None)
+
+
+def _recency(said: _Said) -> tuple[int, int, str, str]:
+    """The order in which of several amendments the last holds (contract.md section 2)."""
+    one = said.amendment
+    number = one.sequence or ""
+    return one.instant, int(number) if number.isdecimal() else -1, one.source, one.id
+
+
+def _replacement(correction: m.MilestoneCorrected) -> m.Milestone:
+    return parse_event(msgspec.json.decode(correction.replacement))
+
+
+def says_the_same(one: m.Milestone, other: m.Milestone) -> bool:
+    """Whether two milestones differ in their id at most."""
+    return type(one) is type(other) and all(
+        getattr(one, name) == getattr(other, name) for name in one.__struct_fields__ if name != "id"
+    )
