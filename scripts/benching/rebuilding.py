@@ -21,7 +21,7 @@ from scripts.benching.memory import Peak
 
 
 def measure(url: str, schema: str) -> tuple[dict[str, float], float]:
-    """{"rate", "register_rate", "copy_out_rate"} in milestones a second; and all our processes' peak in MiB."""
+    """{"rate", "register_rate", "copy_out_rate"} in milestones a second; and all our processes' peak, MiB."""
     conninfo = conninfo_for(url, schema, application_name="bench")
     with psycopg.connect(conninfo, autocommit=True) as connection:
         begun = time.perf_counter()
