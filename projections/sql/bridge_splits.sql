@@ -14,12 +14,15 @@ above (stream, upper) AS (
     UNION
     SELECT above.stream, link.parent
     FROM above JOIN deal_link link ON link.child = above.upper AND link.position <= %(known)s
-)
-SELECT DISTINCT root.stream, moved.deal
-FROM moved JOIN (
-    SELECT stream AS of, min(upper) AS stream FROM above GROUP BY stream
-    HAVING bool_or(EXISTS (
+),
+root (of, stream) AS (SELECT stream, min(upper) FROM above GROUP BY stream),
+split AS (
+    SELECT root.stream FROM root JOIN above ON above.stream = root.of
+    WHERE EXISTS (
         SELECT FROM log
         WHERE log.stream = above.upper AND log.topic = 'deal.split.v1' AND log.position <= %(known)s
-    ))
-) root ON root.of = moved.stream
+    )
+)
+SELECT DISTINCT root.stream, moved.deal
+FROM moved JOIN root ON root.of = moved.stream
+WHERE root.stream IN (SELECT stream FROM split)
