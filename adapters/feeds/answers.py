@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 
-from adapters.feeds.clients import SourceUnavailable
+from adapters.feeds.clients import SourceUnavailable, Total, added_up
 
 _TICKS: Final = re.compile(r"/Date\((-?\d{1,15})(?:[+-]\d{4})?\)/")
 #: From here on a number counts milliseconds: the year 5138 in seconds, 1973 in milliseconds.
@@ -158,3 +159,14 @@ def written(microseconds: int, form: str) -> str:
     if form == "date":
         return instant.date().isoformat()
     return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def total_of(trees: Iterable[Any], amount: str | None, currency: str) -> Total:
+    """The total of records. amount: path to it, None where none is asked for; one without it counts 0."""
+    found = (
+        (Decimal(0), None)
+        if amount is None
+        else (Decimal(text_at(tree, amount) or 0), text_at(tree, currency))
+        for tree in trees
+    )
+    return added_up(found, has_amounts=amount is not None)

@@ -30,6 +30,7 @@ from adapters.feeds.clients import (
     SourceRefused,
     SourceUnavailable,
     Total,
+    added_up,
 )
 from adapters.feeds.paging import Place, next_place
 from adapters.feeds.patience import Patience, deadline, judge
@@ -104,16 +105,12 @@ class HttpClient:
 
     def totals(self, kind: str, first: date, last: date) -> Total:
         asked = self._object(kind)
-        count, amount = 0, Decimal(0)
-        currencies = set()
-        for record in self.between(kind, first, last):
-            tree = _bare(asked, answers.tree_of(record))
-            count += 1
-            amount += _amount(tree, asked, kind)
-            currencies.add(answers.text_at(tree, asked.currency) if asked.currency else None)
-        if asked.amount is None or len(currencies) > 1:
-            return Total(count)
-        return Total(count, str(amount), next(iter(currencies), None))
+        trees = (_bare(asked, answers.tree_of(record)) for record in self.between(kind, first, last))
+        found = (
+            (_amount(tree, asked, kind), answers.text_at(tree, asked.currency) if asked.currency else None)
+            for tree in trees
+        )
+        return added_up(found, has_amounts=asked.amount is not None)
 
     def _pages_between(self, kind: str, first: date, last: date) -> Iterator[Page]:
         asked = self._object(kind)

@@ -10,9 +10,10 @@ Records are bytes as the feed's mapping reads them. Moments are microseconds sin
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from adapters.feeds.sections import ClientSection
@@ -95,6 +96,29 @@ class Client(Protocol):
 
     def close(self) -> None:
         """Let go of connections. May be repeated."""
+
+
+def every_record(page_at: Callable[[str | None], Page]) -> Iterator[bytes]:
+    """The records of a list, page by page to its end. page_at: from a place in it on; None: its beginning."""
+    place: str | None = None
+    while True:
+        page = page_at(place)
+        yield from page.records
+        if page.next is None:
+            return
+        place = page.next
+
+
+def added_up(found: Iterable[tuple[Decimal, str | None]], *, has_amounts: bool) -> Total:
+    """The total of records by their amounts and currencies. has_amounts: whether the amounts are meant."""
+    count, amount, currencies = 0, Decimal(0), set[str | None]()
+    for one, currency in found:
+        count += 1
+        amount += one
+        currencies.add(currency)
+    if not has_amounts or len(currencies) > 1:
+        return Total(count)
+    return Total(count, str(amount), next(iter(currencies), None))
 
 
 def client_of(setup: ClientSection, *, stop: threading.Event | None = None) -> Client:

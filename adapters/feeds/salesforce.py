@@ -28,6 +28,7 @@ from adapters.feeds.clients import (
     SourceThrottles,
     SourceUnavailable,
     Total,
+    every_record,
 )
 from adapters.feeds.patience import Patience, judge
 from adapters.feeds.sections import ClientSection
@@ -94,13 +95,7 @@ class SalesforceClient:
             f"SELECT {self._selected(kind)} FROM {_named(kind)}"  # noqa: S608
             f" WHERE {day} >= {first.isoformat()} AND {day} <= {last.isoformat()} ORDER BY Id"
         )
-        place: str | None = None
-        while True:
-            page = self._page(query, place)
-            yield from page.records
-            if page.next is None:
-                return
-            place = page.next
+        yield from every_record(lambda place: self._page(query, place))
 
     def ids(self, kind: str, first: date, last: date) -> Iterator[str]:
         for record in self.between(kind, first, last):
@@ -109,16 +104,8 @@ class SalesforceClient:
     def totals(self, kind: str, first: date, last: date) -> Total:
         given = self._setup.objects.get(kind)
         path = None if given is None else given.amount
-        count, amount, currencies = 0, Decimal(0), set()
-        for record in self.between(kind, first, last):
-            tree = answers.tree_of(record)
-            count += 1
-            if path is not None:
-                amount += Decimal(answers.text_at(tree, path) or 0)
-                currencies.add(answers.text_at(tree, "CurrencyIsoCode"))
-        if path is None or len(currencies) > 1:
-            return Total(count)
-        return Total(count, str(amount), next(iter(currencies), None))
+        trees = map(answers.tree_of, self.between(kind, first, last))
+        return answers.total_of(trees, path, "CurrencyIsoCode")
 
     # ---- asking
 

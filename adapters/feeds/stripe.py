@@ -13,11 +13,18 @@ import json
 import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from typing import Any, Final
 
 from adapters.feeds import answers
-from adapters.feeds.clients import Page, PageLost, RecordGone, SourceRefused, SourceUnavailable, Total
+from adapters.feeds.clients import (
+    Page,
+    PageLost,
+    RecordGone,
+    SourceRefused,
+    SourceUnavailable,
+    Total,
+    every_record,
+)
 from adapters.feeds.patience import Patience, judge
 from adapters.feeds.sections import ClientSection
 
@@ -73,13 +80,7 @@ class StripeClient:
             "created[gte]": str(int(begin.timestamp())),
             "created[lt]": str(int(end.timestamp())),
         }
-        place: str | None = None
-        while True:
-            page = self._page(kind, created, place, _MOST)
-            yield from page.records
-            if page.next is None:
-                return
-            place = page.next
+        yield from every_record(lambda place: self._page(kind, created, place, _MOST))
 
     def ids(self, kind: str, first: date, last: date) -> Iterator[str]:
         for record in self.between(kind, first, last):
@@ -89,16 +90,8 @@ class StripeClient:
         """Without amounts, unless `objects` says where they stand; they are in minor units."""
         given = self._setup.objects.get(kind)
         path = None if given is None else given.amount
-        count, amount, currencies = 0, Decimal(0), set()
-        for record in self.between(kind, first, last):
-            tree = answers.tree_of(record)
-            count += 1
-            if path is not None:
-                amount += Decimal(answers.text_at(tree, path) or 0)
-                currencies.add(answers.text_at(tree, "currency"))
-        if path is None or len(currencies) > 1:
-            return Total(count)
-        return Total(count, str(amount), next(iter(currencies), None))
+        trees = map(answers.tree_of, self.between(kind, first, last))
+        return answers.total_of(trees, path, "currency")
 
     def _page(self, kind: str, wanted: dict[str, str], page: str | None, size: int) -> Page:
         given = self._setup.objects.get(kind)

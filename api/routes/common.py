@@ -30,6 +30,24 @@ _PROBLEM: Final = {
     },
 }
 
+#: Parameters of lists that are read page by page.
+PAGE: Final = {
+    "limit": Parameter("Entries a page; default 100.", {"type": "integer", "minimum": 1, "maximum": 1_000}),
+    "cursor": Parameter("`next` of the page before.", {"type": "string"}),
+}
+
+
+def name_in_path(description: str) -> dict[str, Any]:
+    """The OpenAPI parameter `name` of a path, a text."""
+    return {
+        "name": "name", "in": "path", "required": True, "schema": {"type": "string"},
+        "description": description,
+    }  # fmt: skip
+
+
+#: Of paths that name a feed.
+FEED_NAME: Final = name_in_path("The feed's name in CAIRN_SOURCES.")
+
 
 def house_of(request: Request) -> House:
     """The house that serves a request."""

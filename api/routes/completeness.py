@@ -15,7 +15,7 @@ from api.completing import COMPLETENESS, Asked
 from api.house import House
 from api.parameters import ParameterRefused, Values
 from api.reconciling import Wanted
-from api.routes.common import documented, house_of, responses, sent, today
+from api.routes.common import documented, house_of, name_in_path, responses, sent, today
 
 router: Final = APIRouter(tags=["sources"])
 
@@ -42,13 +42,7 @@ _ROWS: Final = {
         "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
     },
 }
-_NAME: Final = {
-    "name": "name",
-    "in": "path",
-    "required": True,
-    "schema": {"type": "string"},
-    "description": "A feed, a mapping, or a source such as `erp/netsuite/acme`.",
-}
+_NAME: Final = name_in_path("A feed, a mapping, or a source such as `erp/netsuite/acme`.")
 _FIELDS: Final = ("from", "to", "object", "fix", "instance", "totals")
 _EXAMPLE: Final = '{"from": "2026-01-01", "to": "2026-01-31"}'
 _DAY: Final = {"type": "string", "format": "date"}

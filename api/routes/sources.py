@@ -24,7 +24,7 @@ from api.envelopes import MediaTypeUnknown
 from api.feeds import FeedUnknown
 from api.house import House
 from api.parameters import Parameter, ParameterRefused, Values
-from api.routes.common import documented, house_of, responses, sent
+from api.routes.common import FEED_NAME, PAGE, documented, house_of, responses, sent
 
 router: Final = APIRouter(tags=["sources"])
 _log: Final = logging.getLogger("cairn.feeds")
@@ -34,20 +34,9 @@ SMALL: Final = 32 * 1024
 _LONGEST_TOKEN: Final = 2_000
 _LAST: Final = 2**63 - 1
 _XML: Final = "text/xml; charset=utf-8"
-_NAME: Final = {
-    "name": "name",
-    "in": "path",
-    "required": True,
-    "schema": {"type": "string"},
-    "description": "The feed's name in CAIRN_SOURCES.",
-}
 _SPAN: Final = {
     "from": Parameter("First day of receipt to be counted (UTC).", {"type": "string", "format": "date"}),
     "to": Parameter("Last day of receipt to be counted (UTC).", {"type": "string", "format": "date"}),
-}
-_PAGE: Final = {
-    "limit": Parameter("Entries a page; default 100.", {"type": "integer", "minimum": 1, "maximum": 1_000}),
-    "cursor": Parameter("`next` of the page before.", {"type": "string"}),
 }
 
 
@@ -55,7 +44,7 @@ _PAGE: Final = {
     "/v1/sources/{name}",
     summary="Take a message that a source system pushes",
     openapi_extra={
-        "parameters": [_NAME],
+        "parameters": [FEED_NAME],
         "requestBody": {
             "required": True,
             "description": "The message as the source system sends it. Its sender proves itself as the feed's"
@@ -198,7 +187,7 @@ async def get_sources(request: Request) -> Response:
 @router.get(
     "/v1/sources/{name}",
     summary="One feed, with what it has brought",
-    openapi_extra={"parameters": [_NAME, *documented(_SPAN)], "responses": responses(401, 404, 422, 503)},
+    openapi_extra={"parameters": [FEED_NAME, *documented(_SPAN)], "responses": responses(401, 404, 422, 503)},
 )
 async def get_source(request: Request) -> Response:
     """As in the list."""
@@ -214,11 +203,11 @@ async def get_source(request: Request) -> Response:
 @router.get(
     "/v1/sources/{name}/rejections",
     summary="Messages to a feed that were turned away",
-    openapi_extra={"parameters": [_NAME, *documented(_PAGE)], "responses": responses(401, 404, 422, 503)},
+    openapi_extra={"parameters": [FEED_NAME, *documented(PAGE)], "responses": responses(401, 404, 422, 503)},
 )
 async def get_rejections(request: Request) -> Response:
     """The last thousand, newest first, with reason and digest; the bytes are not kept."""
-    house, values = house_of(request), Values(sent(request), _PAGE)
+    house, values = house_of(request), Values(sent(request), PAGE)
     before = values.whole("cursor", least=1) or _LAST
     limit = values.whole("limit", least=1, most=1_000) or 100
     name = request.path_params["name"]

@@ -12,21 +12,10 @@ from api import feeds, waiting
 from api.answers import json_answer
 from api.cursors import CursorRefused
 from api.parameters import Parameter, Values
-from api.routes.common import documented, house_of, responses, sent
+from api.routes.common import FEED_NAME, PAGE, documented, house_of, responses, sent
 
 router: Final = APIRouter(tags=["sources"])
 
-_NAME: Final = {
-    "name": "name",
-    "in": "path",
-    "required": True,
-    "schema": {"type": "string"},
-    "description": "The feed's name in CAIRN_SOURCES.",
-}
-_PAGE: Final = {
-    "limit": Parameter("Entries a page; default 100.", {"type": "integer", "minimum": 1, "maximum": 1_000}),
-    "cursor": Parameter("`next` of the page before.", {"type": "string"}),
-}
 _WHICH: Final = {
     "object": Parameter("Only records of this kind.", {"type": "string"}),
     "id": Parameter("Only the record of this native id.", {"type": "string"}),
@@ -36,11 +25,11 @@ _WHICH: Final = {
 @router.get(
     "/v1/sources/{name}/waiting",
     summary="Records that sparse messages point to and that are not fetched yet",
-    openapi_extra={"parameters": [_NAME, *documented(_PAGE)], "responses": responses(401, 404, 422, 503)},
+    openapi_extra={"parameters": [FEED_NAME, *documented(PAGE)], "responses": responses(401, 404, 422, 503)},
 )
 async def get_waiting(request: Request) -> Response:
     """By object and id; with the polls of the feed beside them. `next_attempt` null: left to a person."""
-    house, values = house_of(request), Values(sent(request), _PAGE)
+    house, values = house_of(request), Values(sent(request), PAGE)
     feed = feeds.known(house.feeds, request.path_params["name"])
     limit = values.whole("limit", least=1, most=1_000) or 100
     after = _place(values.text("cursor"))
@@ -54,7 +43,10 @@ async def get_waiting(request: Request) -> Response:
 @router.post(
     "/v1/sources/{name}/waiting/retry",
     summary="Fetch what waits at once",
-    openapi_extra={"parameters": [_NAME, *documented(_WHICH)], "responses": responses(401, 404, 422, 503)},
+    openapi_extra={
+        "parameters": [FEED_NAME, *documented(_WHICH)],
+        "responses": responses(401, 404, 422, 503),
+    },
 )
 async def post_retry(request: Request) -> Response:
     """Whatever was tried before, of everything that waits or of what the parameters name."""

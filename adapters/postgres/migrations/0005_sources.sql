@@ -175,6 +175,7 @@ ALTER TABLE quarantine_replay ADD CONSTRAINT quarantine_replay_outcome CHECK (
 -- Entries as people ask for them: what their last reading said of them. source: of the milestone where it could
 -- be read, else what the bytes came in as. status: open, dismissed, settled by a
 -- reading that understood them, or mended: the message came again under its source and id and is on record.
+-- stamp: `name@version#digest` of the mapping that read it last.
 CREATE VIEW quarantine_entry AS
 SELECT
     q.id,
@@ -184,7 +185,10 @@ SELECT
     q.type,
     coalesce(again.reasons, q.reasons) AS reasons,
     q.received_at,
-    coalesce(again.mapping, q.mapping) AS mapping,
+    by.mapping,
+    by.stamp,
+    split_part(split_part(by.stamp, '#', 1), '@', 1) AS mapping_name,
+    split_part(split_part(by.stamp, '#', 1), '@', 2) AS mapping_version,
     CASE
         WHEN again.settled THEN 'settled'
         WHEN again.dismissed THEN 'dismissed'
@@ -209,7 +213,11 @@ CROSS JOIN LATERAL (
         (array_agg(r.reasons ORDER BY r.id DESC) FILTER (WHERE r.outcome = 'quarantined'))[1] AS reasons,
         (array_agg(r.mapping ORDER BY r.id DESC) FILTER (WHERE r.mapping IS NOT NULL))[1] AS mapping
     FROM quarantine_replay AS r WHERE r.quarantine_id = q.id
-) AS again;
+) AS again
+CROSS JOIN LATERAL (
+    SELECT coalesce(again.mapping, q.mapping) AS mapping,
+        split_part(coalesce(again.mapping, q.mapping), '/', 1) AS stamp
+) AS by;
 
 GRANT SELECT, INSERT ON ignored, remapped TO :app_role;
 GRANT SELECT ON quarantine_entry TO :app_role;
