@@ -162,16 +162,18 @@ def test_an_order_without_a_win_and_one_in_another_currency(house: House) -> Non
     adds_up(found)
 
 
-def test_a_split_that_parts_a_win_from_its_order_is_the_reason(house: House) -> None:
+@pytest.mark.parametrize("split_at", range(4))
+def test_a_split_that_parts_a_win_from_its_order_is_the_reason(house: House, split_at: int) -> None:
+    """Wherever in the deal it came in."""
     win, order = f"{e.CRM}:opportunity:O-1", f"{e.ERP}:order:SO-1"
-    told(
-        house,
+    story = [
         e.won("2024-01-10", e.line("S", "100.00")),
         e.accepted("2024-01-11", e.line("S", "100.00"), deal=None),
         linked("2024-01-12", win, order),
-    )
-    assert ("won_ordered", "orphan_order") not in parts(ask(house, "2024-02-01"))
+    ]
+    told(house, *story[:split_at])
     told(house, split("2024-02-01", order))
+    told(house, *story[split_at:])
     found = ask(house, "2024-02-01")
     won = {(row["deal"], row["reason"]): row["amount"] for row in found.rows if row["step"] == "won_ordered"}
     assert won == {(win, "split_merged"): "100.00", (order, "split_merged"): "-100.00"}
@@ -195,6 +197,20 @@ def test_what_a_correction_moves_to_another_deal_was_not_split_from_it(
         "orphan_order",
     }
     adds_up(found)
+
+
+def test_a_win_and_an_order_that_were_linked_and_never_split_are_one_deal(house: House) -> None:
+    told(
+        house,
+        e.won("2024-01-10", e.line("S", "100.00")),
+        e.accepted("2024-01-11", e.line("S", "100.00"), deal=None),
+        linked("2024-01-12", f"{e.CRM}:opportunity:O-1", f"{e.ERP}:order:SO-1"),
+    )
+    assert (
+        parts(ask(house, "2024-02-01"))
+        .keys()
+        .isdisjoint({("won_ordered", "orphan_order"), ("won_ordered", "split_merged")})
+    )
 
 
 def test_what_is_planned_for_later_what_is_late_and_what_is_billed_too_much(house: House) -> None:
