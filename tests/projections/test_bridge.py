@@ -199,6 +199,24 @@ def test_what_a_correction_moves_to_another_deal_was_not_split_from_it(
     adds_up(found)
 
 
+def test_a_split_that_came_in_before_its_deal_is_the_reason(house: House) -> None:
+    """What joins the deal to the split's stream came in after both, and a correction opened the stream."""
+    win, order = f"{e.CRM}:opportunity:O-1", f"{e.ERP}:order:SO-1"
+    unknown = e.recovered("2024-12-31", "I-2", "-20.00", deal="O-3")
+    story = [
+        corrected("2024-01-02", unknown, unknown),
+        split("2024-12-31", order, f"{e.ERP}:order:SO-2"),
+        e.won("2024-03-31", e.line("C", "99.99")),
+        e.won("2025-02-04", amount="99.99", keys=(f"{e.ERP}:invoice:I-2",)),
+        e.accepted("2024-03-31", e.line("A", "100.00"), order="SO-2"),
+    ]
+    told(house, *story)
+    found = ask(house, "2024-12-19")
+    won = {(row["deal"], row["reason"]): row["amount"] for row in found.rows if row["step"] == "won_ordered"}
+    assert won == {(win, "split_merged"): "99.99", (order, "split_merged"): "-100.00"}
+    adds_up(found)
+
+
 def test_a_win_and_an_order_that_were_linked_and_never_split_are_one_deal(house: House) -> None:
     told(
         house,
