@@ -15,7 +15,7 @@ from typing import Final
 from adapters.sources.base import JsonValue
 from adapters.sources.payload import Node, Unreadable
 from domain.milestones import QUANTITY_DECIMALS
-from domain.money import MAX_MINOR, divide_half_away, exponent, format_minor, is_currency, shares
+from domain.money import MAX_MINOR, divide_half_away, exponent, format_scaled, is_currency, shares
 
 _PLAIN: Final = re.compile(r"-?\d{1,18}(\.\d{1,18})?", re.ASCII)
 _LARGEST_POWER: Final = 24
@@ -50,9 +50,13 @@ def decimal_text(node: Node) -> str:
 
 def money(amount: int, currency: str) -> str:
     """Minor units to the contract's decimal string. Raises Unreadable where a sum has left its range."""
+    places = exponent(currency)
+    if places == 2 and 100 <= amount <= MAX_MINOR:
+        digits = str(amount)  # what nearly every amount is
+        return f"{digits[:-2]}.{digits[-2:]}"
     if abs(amount) > MAX_MINOR:
         raise Unreadable("amount_range", "", "amounts add up beyond what the ledger takes")
-    return format_minor(amount, currency)
+    return format_scaled(amount, places)
 
 
 def tax_shares(tax: int, weights: Sequence[int]) -> list[int]:

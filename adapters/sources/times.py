@@ -6,6 +6,7 @@ source's own decision, written beside it.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from adapters.sources.payload import Node
@@ -26,7 +27,13 @@ def unix_seconds(node: Node, wanted: str = "a time in Unix seconds") -> int:
 
 def unix_day(seconds: int) -> str:
     """The UTC date on which a Unix time falls."""
-    return format_day(seconds // _DAY_SECONDS)
+    return day_text(seconds // _DAY_SECONDS)
+
+
+@lru_cache(maxsize=4_096)
+def day_text(day: int) -> str:
+    """A day's number as `2026-01-31`: records of one file are about few days."""
+    return format_day(day)
 
 
 def unix_time(seconds: int) -> str:
@@ -43,5 +50,5 @@ def service_days(start: int, end: int) -> tuple[str, str]:
     is that day.
     """
     first = start // _DAY_SECONDS
-    last = max(first, (end + 1) // _DAY_SECONDS - 1)
-    return format_day(first), format_day(last)
+    last = (end + 1) // _DAY_SECONDS - 1
+    return day_text(first), day_text(last if last > first else first)

@@ -9,7 +9,9 @@ from typing import Any, Final
 from adapters.sources.mapping.context import FLAG, NUMBER, PRESENT, RAW, Context
 from adapters.sources.mapping.document import Fields, Flaw, Item, is_yes, unknown
 from adapters.sources.mapping.forms import LONGEST_MATCHED, regex
+from adapters.sources.mapping.members import member_among
 from adapters.sources.mapping.numbers import compared
+from adapters.sources.mapping.paths import member_name
 from adapters.sources.mapping.reading import plain
 from adapters.sources.mapping.scope import Get, Scope, Test
 
@@ -51,6 +53,9 @@ def _all(parts: list[Test]) -> Test:
     if len(parts) == 2:
         first, second = parts
         return lambda scope: first(scope) and second(scope)
+    if len(parts) == 3:
+        one, two, three = parts
+        return lambda scope: one(scope) and two(scope) and three(scope)
 
     def each(scope: Scope) -> bool:
         for holds in parts:  # noqa: SIM110 - a generator takes twice the time
@@ -92,23 +97,17 @@ def _tests(fields: Fields, context: Context) -> Test:
 def _test(name: str, operand: Item, item: Item, context: Context) -> Test:
     if name in ("given", "missing"):
         given = is_yes(operand) == (name == "given")
-        present = _present(item, context)
-        return lambda scope: present(scope) is given
+        get = context.value(item, PRESENT).get  # also an object or a list
+        return (lambda scope: get(scope) is not None) if given else (lambda scope: get(scope) is None)
     if name == "has":
         return _has(operand.text(), item, context)
     reckoned = isinstance(item.value, dict) and any(form in item.value for form in _RECKONING)
     if reckoned and name in ("zero", "greater", "less"):
         return _numeric(name, operand, context.value(item, NUMBER).get)
     get = context.value(item, RAW).get
-    if name == "is":
-        word = operand.text()
-        return lambda scope: get(scope) == word
-    if name == "in":
-        words = frozenset(operand.words())
-        return lambda scope: get(scope) in words
-    if name == "not":
-        words = frozenset(operand.words())
-        return lambda scope: get(scope) not in words
+    if name in ("is", "in", "not"):
+        words = frozenset([operand.text()] if name == "is" else operand.words())
+        return _among(item, get, words, inside=name != "not")
     if name == "matches":
         expression = regex(operand)
         return lambda scope: (
@@ -122,10 +121,12 @@ def _test(name: str, operand: Item, item: Item, context: Context) -> Test:
     return _numeric(name, operand, get)
 
 
-def _present(item: Item, context: Context) -> Test:
-    """Whether something is given: also an object or a list."""
-    get = context.value(item, PRESENT).get
-    return lambda scope: get(scope) is not None
+def _among(item: Item, get: Get, words: frozenset[str], *, inside: bool) -> Test:
+    """Whether a value is one of the words; `inside` false: whether it is none of them."""
+    name = member_name(item)
+    if name is not None:
+        return member_among(name, words, inside=inside)
+    return (lambda scope: get(scope) in words) if inside else (lambda scope: get(scope) not in words)
 
 
 def _has(word: str, item: Item, context: Context) -> Test:

@@ -234,9 +234,10 @@ def _once(get: Get, levels: int, slot: int) -> Get:
     """A value from further out that every amount asks for: kept in each scope that asks."""
 
     def read(scope: Scope) -> Any:
-        found = scope.memo.get(slot)
+        memo = scope.memo
+        found = memo.get(slot)
         if found is None:
-            found = scope.memo[slot] = get(outer(scope, levels) if levels else scope)
+            found = memo[slot] = get(outer(scope, levels) if levels else scope)
         return found
 
     return read

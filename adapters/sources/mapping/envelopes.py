@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -46,37 +46,51 @@ class Envelopes:
             for told in ([] if item is None else item.items("a list of envelopes"))
             if (found := _compiled(told, context)) is not None
         ]
+        self._by_kind: dict[str, _Envelope] = {}
+        for envelope in self._envelopes:
+            for name in envelope.kinds:
+                self._by_kind.setdefault(name, envelope)
 
     def objects(self, run: Run) -> tuple[list[Kinded], str | None]:
         """The objects of a record, and why there are none, if an envelope said so. Raises Unreadable."""
         empties: list[str] = []
-        found = list(self._within(run.message, run, None, empties, 0))
+        found: list[Kinded] = []
+        self._open(run.message, run, found, empties, 0)
         return found, min(empties, default=None)
 
-    def _within(
-        self, node: Node, run: Run, kinded: Kinded | None, empties: list[str], depth: int
-    ) -> Iterator[Kinded]:
+    def _open(
+        self, told: Node | Kinded, run: Run, found: list[Kinded], empties: list[str], depth: int
+    ) -> None:
+        """Add the objects in a message, or in an object whose kind is known already."""
         if depth > _DEEPEST:
+            node = told.node if isinstance(told, Kinded) else told
             node.refuse("envelope_depth", "envelopes within envelopes, deeper than a message can be")
-        scope = Scope(node.value, run, node.pointer)
-        envelope = next((e for e in self._envelopes if self._applies(e, scope, kinded)), None)
-        if envelope is None:
-            yield self._bare(node, scope) if kinded is None else kinded
-            return
-        insides = list(_insides(envelope, scope))
+        if isinstance(told, Kinded):
+            envelope = self._by_kind.get(told.kind)
+            if envelope is None:
+                found.append(told)
+                return
+            told = told.node
+            scope = Scope(told.value, run, told.pointer)
+        else:
+            scope = Scope(told.value, run, told.pointer)
+            envelope = self._fitting(scope)
+            if envelope is None:
+                found.append(self._bare(told, scope))
+                return
+        insides = _insides(envelope, scope)
         if not insides and envelope.empty is not None:
             empties.append(envelope.empty)
         elif not insides:
-            node.refuse("envelope_empty", "the message holds no object; say in the mapping what that means")
+            told.refuse("envelope_empty", "the message holds no object; say in the mapping what that means")
         for inside in insides:
-            given = inside if isinstance(inside, Kinded) else None
-            inner = inside.node if isinstance(inside, Kinded) else inside
-            yield from self._within(inner, run, given, empties, depth + 1)
+            self._open(inside, run, found, empties, depth + 1)
 
-    def _applies(self, envelope: _Envelope, scope: Scope, kinded: Kinded | None) -> bool:
-        if kinded is not None:
-            return kinded.kind in envelope.kinds
-        return envelope.when is not None and envelope.when(scope)
+    def _fitting(self, scope: Scope) -> _Envelope | None:
+        for envelope in self._envelopes:
+            if envelope.when is not None and envelope.when(scope):
+                return envelope
+        return None
 
     def _bare(self, node: Node, scope: Scope) -> Kinded:
         kind = self._kind
@@ -132,18 +146,18 @@ def _decodes(item: Item | None) -> bool:
     return item is not None
 
 
-def _insides(envelope: _Envelope, scope: Scope) -> Iterator[Kinded | Node]:
+def _insides(envelope: _Envelope, scope: Scope) -> list[Kinded | Node]:
     if envelope.object_ is not None:
         kind = None if envelope.kind is None else envelope.kind.get(scope)
         if envelope.kind is not None and kind is None:
             envelope.kind.place(scope).wrong("text_format", _KIND.what)
         place = envelope.object_.place(scope)
-        yield from _kinded(envelope, kind, lambda: _place(envelope, scope), place)
-        return
+        return [_kinded(envelope, kind, lambda: _place(envelope, scope), place)]
     assert envelope.each is not None, "an envelope has one of the three"
     if envelope.members and not envelope.each.place(scope).given:
         envelope.each.place(scope).wrong("object_format", "an object")
     names = None if envelope.each.names is None else envelope.each.names(scope)
+    found: list[Kinded | Node] = []
     for i, (inner, node) in enumerate(
         zip(envelope.each.scopes(scope), envelope.each.nodes(scope), strict=True)
     ):
@@ -152,7 +166,8 @@ def _insides(envelope: _Envelope, scope: Scope) -> Iterator[Kinded | Node]:
             kind, told_at = envelope.kind.get(inner), partial(envelope.kind.place, inner)
         if kind is None and names is not None:
             kind, told_at = names[i], partial(_itself, node)
-        yield from _kinded(envelope, kind, told_at, node)
+        found.append(_kinded(envelope, kind, told_at, node))
+    return found
 
 
 def _itself(node: Node) -> Node:
@@ -166,9 +181,9 @@ def _place(envelope: _Envelope, scope: Scope) -> Node:
 
 def _kinded(
     envelope: _Envelope, kind: str | None, told_at: Callable[[], Node], node: Node
-) -> Iterator[Kinded | Node]:
+) -> Kinded | Node:
     inner = _decoded(node) if envelope.decode else node
-    yield inner if kind is None else Kinded(kind, told_at, inner)
+    return inner if kind is None else Kinded(kind, told_at, inner)
 
 
 def _decoded(node: Node) -> Node:

@@ -21,7 +21,7 @@ from adapters.sources.mapping.lists import item_list
 from adapters.sources.mapping.moments import Wall, clock_of, written
 from adapters.sources.mapping.paths import path_value
 from adapters.sources.mapping.reading import constant, reader
-from adapters.sources.mapping.scope import Get, Place, Scope, Value
+from adapters.sources.mapping.scope import Get, Place, Scope, Test, Value
 from adapters.sources.payload import Node
 from domain.instants import parse_day, parse_instant
 
@@ -86,18 +86,21 @@ def chosen(values: list[Value]) -> Value:
 
 def case(fields: Fields, want: Want, context: Context) -> Value:
     """{case: [{when: c, then: v}], else: v}"""
-    arms: list[tuple[Callable[[Scope], bool], Value]] = []
+    arms: list[tuple[Test, Value]] = []
     for item in fields.need("case").items("a list of {when, then}"):
         with Fields(item, context.file.problems) as arm:
             arms.append((context.condition(arm.need("when")), context.value(arm.need("then"), want)))
     other = fields.take("else")
     last = None if other is None else context.value(other, want)
 
+    gets = [(holds, value.get) for holds, value in arms]
+    other_get = None if last is None else last.get
+
     def get(scope: Scope) -> Any:
-        for holds, value in arms:
+        for holds, told in gets:
             if holds(scope):
-                return value.get(scope)
-        return None if last is None else last.get(scope)
+                return told(scope)
+        return None if other_get is None else other_get(scope)
 
     def place(scope: Scope) -> Node:
         found = next((value for holds, value in arms if holds(scope)), last)
@@ -292,11 +295,12 @@ def agreed(fields: Fields, want: Want, context: Context) -> Value:
     strict = told == "refuse"
 
     def get(scope: Scope) -> Any:
-        found = [pair for collect in sources for pair in collect(scope)]
-        if len({value for value, _place in found}) <= 1:
+        found = [one for collect in sources for one in collect(scope)]
+        if len({one[0] for one in found}) <= 1:
             return found[0][0] if found else None
         if strict:
-            found[-1][1]().refuse(
+            _value, last, there = found[-1]
+            last.place(there).refuse(
                 "key_contradictory", "two places that repeat one value differ; which one holds?"
             )
         return None
@@ -308,7 +312,8 @@ def agreed(fields: Fields, want: Want, context: Context) -> Value:
     return Value(get, place)
 
 
-Collected = Callable[[Scope], list[tuple[Any, Callable[[], Node]]]]
+#: Values that are given, each with what it is and where.
+Collected = Callable[[Scope], list[tuple[Any, Value, Scope]]]
 
 
 def _collected(item: Item, want: Want, context: Context) -> Collected:
@@ -316,14 +321,17 @@ def _collected(item: Item, want: Want, context: Context) -> Collected:
         with Fields(item, context.file.problems) as fields:
             each = item_list(fields, context)
             inner = context.inside().value(fields.need("take"), want)
-        return lambda scope: [pair for s in each.scopes(scope) for pair in _pair(inner, s)]
+        take = inner.get
+        return lambda scope: [
+            (found, inner, s) for s in each.scopes(scope) if (found := take(s)) is not None
+        ]
     value = context.value(item, want)
-    return lambda scope: _pair(value, scope)
 
+    def one(scope: Scope) -> list[tuple[Any, Value, Scope]]:
+        found = value.get(scope)
+        return [] if found is None else [(found, value, scope)]
 
-def _pair(value: Value, scope: Scope) -> list[tuple[Any, Callable[[], Node]]]:
-    found = value.get(scope)
-    return [] if found is None else [(found, lambda: value.place(scope))]
+    return one
 
 
 def _place_of(item: Item, want: Want, context: Context) -> Place:

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from adapters.sources.payload import Node
-from adapters.sources.times import unix_seconds, unix_time
+from adapters.sources.times import day_text, unix_seconds, unix_time
 from domain.instants import format_day, parse_day, parse_instant, to_date
 
 _DAY: Final = 86_400
@@ -165,6 +165,33 @@ def seconds_reader(how: Moments) -> Callable[[Any, Callable[[], Node]], int]:
     return seconds
 
 
+def quick_day(how: Moments) -> Callable[[Any], str | None] | None:
+    """Reads what nearly every date looks like; None of others, which `day_reader` reads or refuses."""
+    if how.notation == "iso":
+        return lambda value: value if type(value) is str and parse_day(value) is not None else None
+    if how.notation == "unix" and how.zone is UTC:
+        return lambda value: (
+            day_text(value // _DAY) if type(value) is int and 0 <= value < _AFTER else None
+        )
+    return None
+
+
+def quick_time(how: Moments) -> Callable[[Any], str | None] | None:
+    """Reads what nearly every time looks like; None of others, which `time_reader` reads or refuses."""
+    if how.notation == "iso":
+        return lambda value: value if type(value) is str and parse_instant(value) is not None else None
+    if how.notation == "unix":
+        return lambda value: _second_text(value) if type(value) is int and 0 <= value < _AFTER else None
+    return None
+
+
+def quick_seconds(how: Moments) -> Callable[[Any], int | None] | None:
+    """Reads whole Unix seconds as they stand; None of others, which `seconds_reader` reads or refuses."""
+    if how.notation == "unix":
+        return lambda value: value if type(value) is int and 0 <= value < _AFTER else None
+    return None
+
+
 def written(wall: Wall, zone: tzinfo, place: Callable[[], Node]) -> str:
     """A wall clock's time in a zone as RFC 3339. Refuses an hour that the clocks there skipped."""
     seconds = wall.seconds or 0
@@ -267,11 +294,6 @@ def _odata(value: Any, place: Callable[[], Node]) -> int:
 
 
 @lru_cache(maxsize=4_096)
-def _day_text(day: int) -> str:
-    return format_day(day)
-
-
-@lru_cache(maxsize=4_096)
 def _second_text(seconds: int) -> str:
     return unix_time(seconds)
 
@@ -284,7 +306,7 @@ def _micros_text(micros: int) -> str:
 
 def _instant_day(seconds: int, zone: tzinfo) -> str:
     if zone is UTC:
-        return _day_text(seconds // _DAY)
+        return day_text(seconds // _DAY)
     day, rest = divmod(seconds, _DAY)
     date = to_date(day)
     moment = datetime(date.year, date.month, date.day, rest // 3600, rest // 60 % 60, tzinfo=UTC)

@@ -80,12 +80,11 @@ def amount_reader(how: Numbers) -> Callable[[Any, str, At], int]:
 def quick_amount(how: Numbers) -> Callable[[Any, str], int | None]:
     """Reads what nearly every amount looks like; None of others, which `amount_reader` reads or refuses."""
     if how.notation == "minor":
-        decimals = how.decimals
+        same = in_minor_units(how)
 
         def as_it_is(value: Any, currency: str) -> int | None:
-            places = exponent(currency)
-            same = decimals is None or decimals[currency] == places
-            return value if same and type(value) is int and -MAX_MINOR <= value <= MAX_MINOR else None
+            fits = currency in same and type(value) is int and -MAX_MINOR <= value <= MAX_MINOR
+            return value if fits else None
 
         return as_it_is
     takes_text = how.notation != "major" and not how.styled
@@ -98,6 +97,12 @@ def quick_amount(how: Numbers) -> Callable[[Any, str], int | None]:
         return None
 
     return plain
+
+
+def in_minor_units(how: Numbers) -> frozenset[str]:
+    """The currencies whose integers, written as `minor`, are in minor units of ISO 4217 as they stand."""
+    decimals = how.decimals
+    return frozenset(code for code, places in currencies() if decimals is None or decimals[code] == places)
 
 
 def fraction_reader(how: Numbers) -> Callable[[Any, At], Fraction]:
@@ -120,6 +125,13 @@ def quantity_reader(how: Numbers) -> Callable[[Any, At], str]:
         return decimal_text(at())
 
     return read
+
+
+def quick_quantity(how: Numbers) -> Callable[[Any], str | None] | None:
+    """Reads what nearly every quantity looks like; None of others, which `quantity_reader` reads or refuses."""
+    if how.notation == "percent" or how.styled:
+        return None
+    return lambda value: str(value) if type(value) is int and 0 <= value < 1_000_000_000 else None
 
 
 def probability_reader(how: Numbers) -> Callable[[Any, At], str]:

@@ -8,9 +8,11 @@ from typing import Any, Final, NamedTuple
 
 from adapters.sources.mapping.context import ID, NODE, ROOTS, Context, Want, outer, raised, shared
 from adapters.sources.mapping.document import Flaw, Item
-from adapters.sources.mapping.reading import plain, reader
-from adapters.sources.mapping.scope import Get, Place, Reader, Scope, Steps, Value, fetch, member
+from adapters.sources.mapping.members import member_get
+from adapters.sources.mapping.reading import reader
+from adapters.sources.mapping.scope import Get, Place, Scope, Steps, Value, fetch, member
 from adapters.sources.payload import MISSING, Node
+from domain.refusals import pointer as json_pointer
 
 _INDEX: Final = re.compile(r"-?\d{1,6}", re.ASCII)
 
@@ -48,6 +50,14 @@ def is_optional(item: Item) -> bool:
     return isinstance(item.value, str) and item.value.endswith("?") and not item.value.startswith("=")
 
 
+def member_name(item: Item) -> str | None:
+    """The name where a value as written is a path of one step, to a member of what is here. Raises Flaw."""
+    if not isinstance(item.value, (str, list)) or (isinstance(item.value, str) and item.value[:1] == "="):
+        return None
+    root, steps, _optional = read_path(item)
+    return steps[0] if not root and len(steps) == 1 and isinstance(steps[0], str) else None
+
+
 def path_value(item: Item, want: Want, context: Context) -> Value:
     """The value at a path, as what is wanted. Raises Flaw."""
     path = read_path(item)
@@ -60,32 +70,13 @@ def path_value(item: Item, want: Want, context: Context) -> Value:
     raw, place = raw_of(path, item, context)
     read = reader(want, context, item)
     if not path.root and len(path.steps) == 1 and isinstance(path.steps[0], str):
-        return Value(_member_reader(path.steps[0], want, read, place), place)
+        return Value(member_get(path.steps[0], want, context, read, place), place)
 
     def get(scope: Scope) -> Any:
         value = raw(scope)
         return None if value is MISSING else read(value, scope, place)
 
     return Value(get, place)
-
-
-def _member_reader(name: str, want: Want, read: Reader, place: Place) -> Get:
-    """What nearly every path is: a member of what is here, in one step."""
-    if want.kind == "raw":
-
-        def get_plain(scope: Scope) -> str | None:
-            value = scope.value
-            found = value.get(name) if type(value) is dict else None
-            return (found or None) if type(found) is str else plain(found)
-
-        return get_plain
-
-    def get(scope: Scope) -> Any:
-        value = scope.value
-        found = value.get(name) if type(value) is dict else None
-        return None if found is None or found == "" else read(found, scope, place)
-
-    return get
 
 
 def raw_of(path: Path, item: Item, context: Context) -> tuple[Get, Place]:
@@ -165,6 +156,16 @@ def _fetcher(steps: Steps, levels: int) -> Callable[[Scope], Any]:
 
 
 def _placer(steps: Steps, levels: int) -> Place:
+    if levels == 0 and len(steps) == 1 and isinstance(steps[0], str):
+        name, behind = steps[0], json_pointer(steps[0])
+
+        def one(scope: Scope) -> Node:
+            node = scope.node()
+            value = node.value
+            found = value.get(name, MISSING) if isinstance(value, dict) else MISSING
+            return Node(found, node.pointer + behind)
+
+        return one
     if levels == 0:
         return lambda scope: member(scope.node(), steps)
     return lambda scope: member(outer(scope, levels).node(), steps)

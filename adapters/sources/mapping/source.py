@@ -48,7 +48,7 @@ class MappedSource:
         """The compiled mapping. Raises MappingRefused."""
         return read_mapping(self.text, str(self.path))
 
-    @property
+    @cached_property
     def stamp(self) -> str:
         """`name@version#digest16`: by what a record was read."""
         return f"{self.name}@{self.mapping.version}#{self.mapping.digest[:16]}"
@@ -120,6 +120,8 @@ class MappedSource:
 
 def _as_translation(told: list[_Told], reasons: set[str]) -> Translation:
     """What the objects of one record came to. A record waits for what it points to as a whole."""
+    if len(told) == 1 and isinstance(told[0], list):
+        return Translation(tuple(told[0]))
     needed = tuple(dict.fromkeys(one for one in told if isinstance(one, Fetch)))
     milestones = tuple(event for one in told if isinstance(one, list) for event in one)
     if needed and milestones:

@@ -15,7 +15,7 @@ from adapters.sources.mapping.document import Fields, Flaw, Item, is_yes, unknow
 from adapters.sources.mapping.formats import KEYS, overridden
 from adapters.sources.mapping.paths import path_value
 from adapters.sources.mapping.reading import FORMAT_OF, constant
-from adapters.sources.mapping.scope import Get, Scope, Value, required
+from adapters.sources.mapping.scope import Get, Scope, Test, Value, required
 from adapters.sources.payload import Node
 
 Form = Callable[[Fields, Want, Context], Value]
@@ -100,22 +100,23 @@ def _modified(found: Value, fields: Fields, want: Want, context: Context) -> Val
     at, when, default, needed = (fields.take(name) for name in ("at", "when", "default", "required"))
     if at is not None:
         place = context.value(at, RAW).place
-    if when is not None:
-        get = _only_when(get, context.condition(when))
+    holds = None if when is None else context.condition(when)
     if default is not None:
-        get = _or_default(get, constant(default, default.text("a constant"), want, context))
+        get = _or_default(get, holds, constant(default, default.text("a constant"), want, context))
+    elif holds is not None:
+        get = _only_when(get, holds)
     if needed is not None and is_yes(needed):
         get = required(Value(get, place), want.what)
     return Value(get, place)
 
 
-def _only_when(get: Get, holds: Callable[[Scope], bool]) -> Get:
+def _only_when(get: Get, holds: Test) -> Get:
     return lambda scope: get(scope) if holds(scope) else None
 
 
-def _or_default(get: Get, fallback: Get) -> Get:
+def _or_default(get: Get, holds: Test | None, fallback: Get) -> Get:
     def read(scope: Scope) -> Any:
-        found = get(scope)
+        found = get(scope) if holds is None or holds(scope) else None
         return fallback(scope) if found is None else found
 
     return read
