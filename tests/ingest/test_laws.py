@@ -88,11 +88,14 @@ def test_outcomes_and_rows_are_those_of_the_contract(
             start += step
         assert found == expected(made)
         _check_rows(pool, made, found)
-        again = [outcome for each in made for outcome in writers[0].record(ready(writers[0], each))]
-        assert said(again) == [
-            ("duplicate", position) if name == "recorded" else (name, position) for name, position in found
-        ]
-        _check_rows(pool, made, found)
+        again = said([outcome for each in made for outcome in writers[0].record(ready(writers[0], each))])
+        assert again == expected([*made, *made])[len(made) :]
+        assert all(
+            told == ("duplicate", position)
+            for told, (name, position) in zip(again, found, strict=True)
+            if name == "recorded"
+        )
+        _check_rows(pool, [*made, *made], [*found, *again])
     finally:
         pool.close()
         for writer in writers:
@@ -139,3 +142,11 @@ def test_the_ledger_and_this_page_agree_on_a_duplicate(ledger: Ledger) -> None:
     """The model above is not vacuous: it and the ledger say the same of a plain case."""
     made = [order(), order(), order(net="2.00")]
     assert expected(made) == said(ledger.record(ready(ledger, *made)))
+
+
+def test_an_id_that_only_a_duplicate_bore_is_free_for_another_message(ledger: Ledger) -> None:
+    """o2 repeats o1 by its sequence and leaves nothing, so the other o2 is the first of its id."""
+    versioned = order() | {"sequence": "1"}
+    made = [versioned, versioned | {"id": "o2"}, order(net="2.00") | {"id": "o2"}]
+    assert said(ledger.record(ready(ledger, *made))) == [("recorded", 1), ("duplicate", 1), ("recorded", 2)]
+    assert said(ledger.record(ready(ledger, *made))) == [("duplicate", 1), ("conflict", 2), ("duplicate", 2)]
