@@ -189,7 +189,7 @@ def _short(text: str) -> str:
 
 
 def _decimal(text: str) -> Decimal:
-    return Decimal(_short(text))
+    return Decimal(text if len(text) <= LONGEST_NUMBER else _short(text))
 
 
 _DECODER: Final = msgspec.json.Decoder(float_hook=_decimal)

@@ -51,4 +51,4 @@ def service_days(start: int, end: int) -> tuple[str, str]:
     """
     first = start // _DAY_SECONDS
     last = (end + 1) // _DAY_SECONDS - 1
-    return day_text(first), day_text(last if last > first else first)
+    return day_text(first), day_text(max(first, last))

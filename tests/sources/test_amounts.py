@@ -13,6 +13,7 @@ from adapters.sources.mapping.numbers import Numbers, amount_reader, compared
 from adapters.sources.payload import Node, Unreadable
 from adapters.sources.times import service_days, unix_day, unix_seconds, unix_time
 from domain.instants import parse_instant
+from domain.money import format_minor
 from tests.sources.checks import refused, translated
 from tests.sources.samples_stripe import st_charge
 
@@ -137,6 +138,18 @@ def test_a_tax_is_shared_to_the_last_cent(tax: int, weights: list[int]) -> None:
 def test_a_tie_goes_to_the_earlier_line() -> None:
     assert tax_shares(101, [1, 1, 1]) == [34, 34, 33]
     assert tax_shares(1, [50, 50]) == [1, 0]
+
+
+@given(st.integers(-(10**15), 10**15) | st.integers(-200, 200), st.sampled_from(["EUR", "JPY", "BHD", "CLF"]))
+def test_an_amount_is_written_with_the_decimals_of_its_currency(amount: int, currency: str) -> None:
+    assert money(amount, currency) == format_minor(amount, currency)
+
+
+@pytest.mark.parametrize("amount", [10**15 + 1, -(10**15) - 1])
+def test_a_sum_beyond_the_range_is_refused(amount: int) -> None:
+    with pytest.raises(Unreadable) as raised:
+        money(amount, "EUR")
+    assert code_of(raised) == "amount_range"
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=4, min_value=-(10**6), max_value=10**6))

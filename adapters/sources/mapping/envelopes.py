@@ -179,9 +179,7 @@ def _place(envelope: _Envelope, scope: Scope) -> Node:
     return envelope.kind.place(scope)
 
 
-def _kinded(
-    envelope: _Envelope, kind: str | None, told_at: Callable[[], Node], node: Node
-) -> Kinded | Node:
+def _kinded(envelope: _Envelope, kind: str | None, told_at: Callable[[], Node], node: Node) -> Kinded | Node:
     inner = _decoded(node) if envelope.decode else node
     return inner if kind is None else Kinded(kind, told_at, inner)
 

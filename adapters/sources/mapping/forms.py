@@ -322,9 +322,7 @@ def _collected(item: Item, want: Want, context: Context) -> Collected:
             each = item_list(fields, context)
             inner = context.inside().value(fields.need("take"), want)
         take = inner.get
-        return lambda scope: [
-            (found, inner, s) for s in each.scopes(scope) if (found := take(s)) is not None
-        ]
+        return lambda scope: [(found, inner, s) for s in each.scopes(scope) if (found := take(s)) is not None]
     value = context.value(item, want)
 
     def one(scope: Scope) -> list[tuple[Any, Value, Scope]]:

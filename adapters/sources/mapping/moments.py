@@ -170,9 +170,7 @@ def quick_day(how: Moments) -> Callable[[Any], str | None] | None:
     if how.notation == "iso":
         return lambda value: value if type(value) is str and parse_day(value) is not None else None
     if how.notation == "unix" and how.zone is UTC:
-        return lambda value: (
-            day_text(value // _DAY) if type(value) is int and 0 <= value < _AFTER else None
-        )
+        return lambda value: day_text(value // _DAY) if type(value) is int and 0 <= value < _AFTER else None
     return None
 
 

@@ -128,7 +128,7 @@ def quantity_reader(how: Numbers) -> Callable[[Any, At], str]:
 
 
 def quick_quantity(how: Numbers) -> Callable[[Any], str | None] | None:
-    """Reads what nearly every quantity looks like; None of others, which `quantity_reader` reads or refuses."""
+    """Reads what nearly every quantity looks like; None of others, which `quantity_reader` reads."""
     if how.notation == "percent" or how.styled:
         return None
     return lambda value: str(value) if type(value) is int and 0 <= value < 1_000_000_000 else None
