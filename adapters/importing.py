@@ -23,7 +23,8 @@ from adapters.laying import lay_off_on_disk
 from adapters.preparing import Preparation, now
 from adapters.readers import Readers
 from adapters.sources import Record, Source
-from adapters.sources.packed import size_below
+from adapters.sources.packed import shown, size_below
+from adapters.sources.remarks import listening
 from domain.arrivals import Outcome, OutcomeName
 
 #: Records made ready together and written in one transaction.
@@ -51,6 +52,7 @@ class Summary:
     code of its first reason), waiting (for a record that it points to). A record of several milestones counts
     as recorded if one of them is, else as conflict if one is. milestones: (type, outcome) to their number.
     first, last: positions recorded. read: bytes on disk, as far as these records reach; 0 where unknown.
+    remarks: what is to be said of the files beside.
     """
 
     records: int = 0
@@ -64,6 +66,12 @@ class Summary:
     first: int | None = None
     last: int | None = None
     read: int = 0
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether there were records, and none of them was understood."""
+        return 0 < self.records == self.quarantined.total()
 
     @property
     def is_whole(self) -> bool:
@@ -107,6 +115,7 @@ class Summary:
         self.milestones += later.milestones
         self.first = self.first if self.first is not None else later.first
         self.last = later.last if later.last is not None else self.last
+        self.remarks += later.remarks
 
     def _count_one(self, name: OutcomeName, outcome: Outcome) -> None:
         if name == "recorded":
@@ -156,7 +165,7 @@ def import_path(
     under_way: list[_UnderWay] = []
     processes = _readers_for(path) if readers is None else readers
     lay_off_on_disk()
-    with _eager_switching():
+    with _eager_switching(), listening(summary.remarks):
         reads: deque[int] = deque()
         batches = _batches(source.records(path), batch, reads)
         for prepared in _prepared(intake, batches, source, instance, processes):
@@ -172,6 +181,8 @@ def import_path(
             if progress is not None:
                 progress(summary)
     assert summary.is_whole, "every record is accounted for"
+    if not summary.records:
+        summary.remarks.append(f"{shown(path.name)}: holds no record")
     return summary
 
 

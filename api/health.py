@@ -19,6 +19,7 @@ from projections.generations import CODE_VERSION
 
 #: Seconds that the oldest milestone may wait for the reports before the projector counts as fallen behind.
 MOST_LAG_SECONDS: Final = 60.0
+_BEHIND: Final = "the reports have fallen behind the log: is the projector running?"
 
 
 def missing_migrations(connection: Connection[Any]) -> int:
@@ -75,7 +76,7 @@ def health(connection: Connection[Any], schema: str, every: float) -> dict[str, 
     found = status(connection, schema, every)
     reasons = []
     if not found["projection"]["ok"]:
-        reasons.append("the reports have fallen behind the log: is the projector running?")
+        reasons.append(_BEHIND)
     broken = dict.fromkeys(breach["law"] for breach in found["self_check"]["breaches"])
     reasons += [f"a law of the books is broken: {law}; see /v1/laws" for law in broken]
     if found["self_check"]["stale"]:
@@ -103,9 +104,12 @@ def status(connection: Connection[Any], schema: str, every: float = 0) -> dict[s
 
 
 def readiness(connection: Connection[Any]) -> dict[str, Any]:
-    """Whether requests can be served: each check by name. A projector that lags does not stop events."""
+    """Whether requests can be served: each check by name. A projector that lags does not stop events, and is
+    told as `warning`.
+    """
     missing = missing_migrations(connection)
     if missing:
         return {"ready": False, "database": "ok", "migrations": f"{missing} missing: run cairn migrate"}
     found = projection(connection, datetime.now(UTC))
-    return {"ready": True, "database": "ok", "migrations": "ok", "projection": found}
+    told = {"ready": True, "database": "ok", "migrations": "ok", "projection": found}
+    return told if found["ok"] else told | {"warning": _BEHIND}

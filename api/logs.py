@@ -58,4 +58,7 @@ def set_up(level: str) -> None:
     # its starting and stopping is told by the command itself, requests by the middleware
     logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, root.level))
     logging.getLogger("uvicorn.access").setLevel(logging.CRITICAL)
+    # they log each request whole, with its query string
+    for name in ("httpx", "httpcore", "stripe"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     logging.getLogger("psycopg.pool").setLevel(max(logging.ERROR, root.level))

@@ -20,7 +20,7 @@ from adapters.postgres import quarantine as held
 from adapters.postgres import reading as log
 from adapters.postgres.quarantine import STATUSES, Entry, Wanted
 from adapters.preparing import stamp
-from adapters.sources import SOURCES, MappingRefused
+from adapters.sources import SOURCES, MappedSource, MappingRefused
 from api.marking import places
 from api.parameters import Parameter, ParameterRefused, Values
 from api.reading import payload_of, text_of
@@ -32,6 +32,8 @@ BATCH: Final = 500
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TEXT: Final[dict[str, Any]] = {"type": "string"}
 _AGE: Final = re.compile(r"([0-9]{1,6})(m|h|d)", re.ASCII)
+#: Reasons that lie in how a file was cut into records, which a replay can't mend.
+_CUT_WRONGLY: Final = frozenset({"row_ragged", "text_encoding"})
 _MINUTES: Final = {"m": 1, "h": 60, "d": 1_440}
 _LIMIT: Final = {"type": "integer", "minimum": 1, "maximum": 1_000}
 
@@ -55,6 +57,10 @@ PAGE: Final[dict[str, Parameter]] = {
     "limit": Parameter("Entries a page; default 100.", _LIMIT),
     "cursor": Parameter("`next` of the page before.", _TEXT),
 }
+
+
+#: What chooses the entries that are dismissed together.
+_SELECTING: Final = tuple(name for name in FILTERS if name != "status")
 
 
 class EntrySettled(ValueError):
@@ -156,9 +162,18 @@ def next_step(one: Entry) -> str:
         return f"The mapping {name} is not to be had here: install it, then read it again."
     if one.has_changed:
         return f"The mapping {name} has changed since it was read: read it again."
+    source = SOURCES[name]
+    is_row = isinstance(source, MappedSource) and source.mapping.reads == "csv"
+    if is_row and any(reason["code"] in _CUT_WRONGLY for reason in one.reasons):
+        return (
+            f"Mend the file, or how the mapping {name} has it cut (delimiter, encoding, group_by), and read"
+            " the file again, by cairn ingest or by dropping it again: a replay reads the row as it was cut."
+            " Then dismiss this entry."
+        )
+    cut = " Where the file was cut wrongly, mend that and read the file again." if is_row else ""
     return (
         f"Mend the mapping {name} (cairn mapping try FILE --entry {one.id}) or the record at its source;"
-        " then read it again. Dismiss it if nothing is to come of it."
+        f" then read it again.{cut} Dismiss it if nothing is to come of it."
     )
 
 
@@ -284,6 +299,29 @@ def counted(total: replaying.Replay) -> dict[str, Any]:
         "reasons": dict(sorted(total.reasons.items())),
         "milestones": total.milestones,
     }
+
+
+def selected(wanted: Wanted) -> Wanted:
+    """The filters by which open entries are dismissed. Raises ParameterRefused where they choose nothing.
+
+    Everything is never dismissed by leaving something out.
+    """
+    if wanted == Wanted():
+        raise ParameterRefused("say which: ids, or a filter, such as a reason", tuple(_SELECTING))
+    if wanted.status != "open":
+        raise ParameterRefused("only open entries can be dismissed: leave `status` out")
+    return wanted
+
+
+def dismiss_next(
+    connection: Connection[Any], wanted: Asked, actor: str, note: str
+) -> tuple[list[int], int | None]:
+    """Dismiss the next open entries that fit: those newly dismissed, and the id to go on after, None at the
+    end. Raises ParameterRefused.
+    """
+    found = held.entries(connection, selected(wanted.wanted), stamps(), wanted.after, wanted.limit)
+    done = held.dismiss(connection, [one.id for one in found], actor, note)
+    return done, found[-1].id if len(found) == wanted.limit else None
 
 
 def dismiss(connection: Connection[Any], numbers: list[int], actor: str, note: str) -> list[int]:

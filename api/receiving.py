@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from adapters.feeds.proof import Message, Proof, ProofRefused
-from adapters.feeds.receiving import TooManyRecords, prove, records_of
+from adapters.feeds.receiving import TooManyRecords, is_lines, prove, records_of
 from adapters.feeds.setup import Feed
 from adapters.feeds.tallies import Noted, Rejection, counts_of
 from adapters.feeds.webhook import Token, Webhook
@@ -25,7 +25,7 @@ from domain.refusals import Reason
 
 #: Kinds of bodies that hold records; any other is a mistake of the address or of the sender's setting.
 _TAKEN: Final = ("application/json", "application/xml", "application/octet-stream", "application/soap+xml")
-_TAKEN_ENDS: Final = ("+json", "+xml", "ndjson")
+_TAKEN_ENDS: Final = ("+json", "+xml")
 _MILLION: Final = 1_000_000
 
 
@@ -56,9 +56,15 @@ def check_media(message: Message) -> None:
     encoding = (message.header("content-encoding") or b"identity").lower()
     if encoding != b"identity":
         raise MediaTypeUnknown("send the body without Content-Encoding", _TAKEN)
-    media = (message.header("content-type") or b"").partition(b";")[0].strip().lower().decode("latin-1")
-    if media and not (media in _TAKEN or media.endswith(_TAKEN_ENDS) or media.startswith("text/")):
-        raise MediaTypeUnknown(f"{media[:80]} holds no records: send JSON or XML", _TAKEN)
+    media = _media(message)
+    is_taken = media in _TAKEN or media.endswith(_TAKEN_ENDS) or is_lines(media) or media.startswith("text/")
+    if media and not is_taken:
+        raise MediaTypeUnknown(f"{media[:80]} holds no records: send JSON, JSON lines or XML", _TAKEN)
+
+
+def _media(message: Message) -> str:
+    """The type of a body, without parameters, in lower case; empty where it does not say."""
+    return (message.header("content-type") or b"").partition(b";")[0].strip().lower().decode("latin-1")
 
 
 def proven(webhook: Webhook, message: Message, at: int) -> Proof:
@@ -76,7 +82,7 @@ def read(intake: Intake, feed: Feed, message: Message, proof: Proof, at: int) ->
     source = SOURCES[feed.setup.mapping]
     instance = feed.setup.instance
     try:
-        cut = records_of(webhook, message.body)
+        cut = records_of(webhook, message.body, _media(message))
     except TooManyRecords as error:
         reason = Reason("too_many_records", "", str(error))
         whole = intake.prepare_unread(source, message.body, instance, reason, received_at=at, headers=headers)
@@ -137,7 +143,7 @@ def replayed(feed: Feed, message: Message) -> list[dict[str, Any]]:
     """Results for a message that was taken in before, without reading it again."""
     assert feed.setup.webhook is not None, "a feed without a webhook takes no messages"
     try:
-        number = len(records_of(feed.setup.webhook, message.body))
+        number = len(records_of(feed.setup.webhook, message.body, _media(message)))
     except TooManyRecords:
         number = 1
     return [{"outcome": "duplicate", "replayed": True} for _ in range(number)]

@@ -28,13 +28,13 @@ _elements: Final = msgspec.json.Decoder(list[msgspec.Raw])
 def cut(answer: bytes, path: str) -> list[bytes]:
     """The records of an answer. path: dotted, to the list, and after `*` on within each of its elements.
 
-    `list.*.invoice` of `{"list": [{"invoice": {}}]}`. Empty where the answer is the list. A list that is left
-    out below a member that is there is empty. Raises SourceUnavailable for anything else.
+    `list.*.invoice` of `{"list": [{"invoice": {}}]}`. Empty where the answer is the list. A list that is
+    null, or left out below a member that is there, is empty. Raises SourceUnavailable for anything else.
     """
     before, _, within = path.partition("*")
     try:
         found = _inside(answer, before.strip("."))
-        if found is None:
+        if found is None or found.strip() == b"null":
             return []
         records = [bytes(element) for element in _elements.decode(found)]
         return [_inside(record, within.strip(".")) or b"" for record in records] if within else records

@@ -10,6 +10,7 @@ elsewhere.
 from __future__ import annotations
 
 import json
+import logging
 import re
 import threading
 from collections.abc import Iterator, Mapping
@@ -31,14 +32,18 @@ from adapters.feeds.clients import (
     SourceUnavailable,
     Total,
     added_up,
+    full_page,
 )
 from adapters.feeds.paging import Place, next_place
 from adapters.feeds.patience import Patience, deadline, judge
 from adapters.feeds.sections import ClientObject, ClientSection
+from adapters.feeds.turning import Turning
 
 #: The largest answer that is read.
 MOST_BYTES: Final = 128 * 2**20
+_log: Final = logging.getLogger("cairn.feeds")
 _PLACEHOLDER: Final = re.compile(r"\{(id|object|since|from|to|cursor|offset|size)\}")
+_BOM: Final = b"\xef\xbb\xbf"
 #: Records asked for at a time where a caller does not say.
 _SIZE: Final = 100
 
@@ -119,8 +124,11 @@ class HttpClient:
         values = {"from": first.isoformat(), "to": last.isoformat()}
         parameters = {**asked.parameters, **asked.between}
         place: str | None = None
+        turning = Turning()
         while True:
-            page = self._page(kind, asked, parameters, values, place, _SIZE)
+            page = turning.turn(self._page(kind, asked, parameters, values, place, _SIZE))
+            if place is None and page.next is None and page.is_full:
+                _log.warning("%s: %s", kind, full_page(_SIZE))
             yield page
             if page.next is None:
                 return
@@ -155,7 +163,13 @@ class HttpClient:
             identity = answers.text_at(tree, asked.id)
         after = next_place(asked, place, answer, found, identity, highest, size)
         records = tuple(_wrapped(asked, kind, record) for record in after.records)
-        return Page(records, None if after.place is None else after.place.text, highest)
+        return Page(
+            records,
+            None if after.place is None else after.place.text,
+            highest,
+            is_anew=place.since is not None and place.cursor is None,
+            is_full=len(found) == size,
+        )
 
     def _listing(
         self,
@@ -226,8 +240,9 @@ class HttpClient:
             raise SourceUnavailable(f"can't be reached or broke off ({type(error).__name__})") from None
         except httpx.InvalidURL:
             raise SourceRefused("names a page by something that is no address") from None
-        answers.check(bytes(read))  # one that was cut off is asked for again
-        return bytes(read)
+        answer = bytes(read).removeprefix(_BOM)
+        answers.check(answer)  # one that was cut off is asked for again
+        return answer
 
 
 def _filled(template: str, values: Mapping[str, str], *, quoted: bool = False, as_json: bool = False) -> str:

@@ -10,7 +10,7 @@ Records are bytes as the feed's mapping reads them. Moments are microseconds sin
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -23,12 +23,15 @@ class Page(NamedTuple):
     """Some records of a list.
 
     next: where the list goes on, opaque, None at its end. highest: the latest moment of change on the page,
-    None where the records do not say.
+    None where the records do not say. is_anew: the list was begun anew with it, so it may hold what the page
+    before held. is_full: it has as many records as were asked for.
     """
 
     records: tuple[bytes, ...]
     next: str | None = None
     highest: int | None = None
+    is_anew: bool = False
+    is_full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,10 @@ class SourceRefused(SourceError):
 
 class RecordGone(SourceError):
     """It has no such record, or no longer."""
+
+
+class ListStands(SourceRefused):
+    """Its list does not move on: what was read of it is no whole list."""
 
 
 class PageLost(SourceError):
@@ -98,15 +105,12 @@ class Client(Protocol):
         """Let go of connections. May be repeated."""
 
 
-def every_record(page_at: Callable[[str | None], Page]) -> Iterator[bytes]:
-    """The records of a list, page by page to its end. page_at: from a place in it on; None: its beginning."""
-    place: str | None = None
-    while True:
-        page = page_at(place)
-        yield from page.records
-        if page.next is None:
-            return
-        place = page.next
+def full_page(size: int) -> str:
+    """What is said of a list of one page that has as many records as were asked for."""
+    return (
+        f"the one page has all of the {size:,} records that were asked for, and nothing says where the list"
+        " goes on: if there are more, `paging` and `cursor` of the object must say how they are asked for"
+    )
 
 
 def added_up(found: Iterable[tuple[Decimal, str | None]], *, has_amounts: bool) -> Total:

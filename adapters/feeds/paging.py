@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, Self
 
 from adapters.feeds import answers
-from adapters.feeds.clients import PageLost, SourceRefused
+from adapters.feeds.clients import ListStands, PageLost, SourceRefused
 from adapters.feeds.sections import ClientObject
 
 #: Shifts of one list after which it is taken to be in no order at all.
@@ -103,15 +103,20 @@ def next_place(
     last_id: the id of its last record. highest: the latest change on it. size: records asked for at a time.
 
     A list by offset or number ends at the first page that brings nothing new: a source may give fewer records
-    a page than it is asked for.
+    a page than it is asked for. One by cursor or link ends where no next page is named; one that names the
+    page again that was asked for has not moved on, unless `last_page` says that this is how it ends. Raises
+    ListStands.
     """
     if asked.paging == "none":
         return After(records, None)
     if asked.paging in ("next_link", "cursor"):
         assert asked.cursor is not None, "checked when it was read"
         found = answers.text_at(answers.tree_of(answer), asked.cursor)
-        if found is None or found in (place.link, place.cursor):
+        is_same = found is not None and found in (place.link, place.cursor)
+        if found is None or (is_same and asked.last_page == "same_cursor"):
             return After(records, None)
+        if is_same:
+            raise ListStands("gives the same page again: check `cursor_parameter` of the object")
         if asked.paging == "next_link":
             return After(records, Place(link=found))
         return After(records, _within(asked, Place(cursor=found, since=place.since), highest))

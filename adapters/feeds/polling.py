@@ -17,8 +17,17 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from adapters.feeds.clients import Client, Page, PageLost, SourceError, SourceUnavailable
+from adapters.feeds.clients import (
+    Client,
+    ListStands,
+    Page,
+    PageLost,
+    SourceError,
+    SourceUnavailable,
+    full_page,
+)
 from adapters.feeds.sections import PollSection
+from adapters.feeds.turning import Turning
 from adapters.feeds.waits import Cursor, microseconds_of, moment_of
 from adapters.importing import Summary
 
@@ -32,12 +41,14 @@ LONGEST_WAIT: Final = timedelta(hours=1)
 class Polled(NamedTuple):
     """What one poll of one kind of object came to.
 
-    is_whole: it was read to its end. summary: what became of its records.
+    is_whole: it was read to its end. summary: what became of its records. is_doubtful: its one page was full,
+    and named no next.
     """
 
     records: int
     is_whole: bool
     summary: Summary
+    is_doubtful: bool = False
 
 
 class Poll:
@@ -82,24 +93,34 @@ class Poll:
 
     def _sweep(self, cursor: Cursor) -> Polled:
         restarts = 0
+        turning = Turning(cursor.page)
         records, summary = 0, Summary()
         while not self._stop.is_set():
             try:
-                page = self._page(cursor)
+                page = turning.turn(self._page(cursor))
             except PageLost as lost:
                 restarts += 1
                 if cursor.page is None or restarts > MOST_RESTARTS:
                     raise _Broken(cursor._replace(page=None), SourceUnavailable(str(lost))) from None
                 cursor = cursor._replace(page=None)
+                turning = Turning()
                 continue
+            except ListStands as error:
+                raise _Broken(cursor._replace(page=None), error) from None
             except SourceError as error:
                 raise _Broken(cursor, error) from None
             summary.add(self._take(page.records))
             records += len(page.records)
+            is_doubtful = page.is_full and cursor.page is None
             cursor = self._after(cursor, page)
             self._save(cursor)
             if page.next is None:
-                return Polled(records, is_whole=True, summary=summary)
+                if is_doubtful:
+                    _log.warning(
+                        "poll of %s of feed %s: %s",
+                        cursor.object, cursor.feed, full_page(len(page.records)),
+                    )  # fmt: skip
+                return Polled(records, is_whole=True, summary=summary, is_doubtful=is_doubtful)
         return Polled(records, is_whole=False, summary=summary)
 
     def _page(self, cursor: Cursor) -> Page:

@@ -37,6 +37,9 @@ _ITEMS: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder(
         array_like=True,
     )
 )
+_BOM: Final = b"\xef\xbb\xbf"
+#: How types of bodies of one JSON text a line end.
+_LINES: Final = ("ndjson", "jsonl", "jsonlines", "json-lines")
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NOT_SO: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -76,14 +79,23 @@ def prove(setup: Webhook, message: Message, at: float) -> Proof:
             return Proof("none")
 
 
-def records_of(setup: Webhook, body: bytes) -> list[bytes]:
+def is_lines(media: str) -> bool:
+    """Whether a body of this type holds one JSON text a line."""
+    return media.endswith(_LINES)
+
+
+def records_of(setup: Webhook, body: bytes, media: str = "") -> list[bytes]:
     """The records of a proven message, each as its own bytes; a body that can't be cut is one record.
 
-    An empty body holds none: some senders try an address out that way. Raises TooManyRecords, before more
+    media: the type that it was sent as, without parameters. An empty body holds none: some senders try an
+    address out that way. A byte order mark before it is no part of it. Raises TooManyRecords, before more
     than those that are taken are cut.
     """
+    body = body.removeprefix(_BOM)
     if not body or body.isspace():
         return []
+    if setup.cut == "auto" and setup.member is None and is_lines(media):
+        return _lines(body)
     if setup.member is not None:
         return _members(body, setup.member)
     if isinstance(setup, Quickbooks) and setup.cut == "auto" and body.lstrip()[:1] == b"{":
@@ -93,6 +105,16 @@ def records_of(setup: Webhook, body: bytes) -> list[bytes]:
     if setup.cut == "auto" and body.lstrip()[:1] == b"[":
         return _items(body, body)
     return [body]
+
+
+def _lines(body: bytes) -> list[bytes]:
+    """Lines that are not empty. Raises TooManyRecords."""
+    if body.count(b"\n") > 2 * MOST_RECORDS:
+        raise TooManyRecords
+    found = [line for line in body.split(b"\n") if line and not line.isspace()]
+    if len(found) > MOST_RECORDS:
+        raise TooManyRecords
+    return [line.rstrip(b"\r") for line in found]
 
 
 def _members(body: bytes, member: str) -> list[bytes]:

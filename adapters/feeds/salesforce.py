@@ -28,10 +28,10 @@ from adapters.feeds.clients import (
     SourceThrottles,
     SourceUnavailable,
     Total,
-    every_record,
 )
 from adapters.feeds.patience import Patience, judge
 from adapters.feeds.sections import ClientSection
+from adapters.feeds.turning import every_record
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}", re.ASCII)
 _ID: Final = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?", re.ASCII)

@@ -134,7 +134,8 @@ class ClientObject(Section):
     of each element. wrap: put around each record. id, updated: where a record holds its id and its time of
     change. since: the query parameter that asks for what changed, or one with its value, `name=... {since}`;
     since_format as it is to be written. paging: how the next page is asked for; cursor: where an answer names
-    it (next_link: an address, cursor: a text); cursor_parameter: what takes it, or the offset, or the page's
+    it (next_link: an address, cursor: a text); last_page: whether the last page names none, or the cursor
+    again that was asked for; cursor_parameter: what takes it, or the offset, or the page's
     number, which begin at `first`; size_parameter: what takes the page's size. cursor_most: cursors are
     numbers, and beyond this one the source gives no more, so the list is begun anew at the latest change.
     parameters: sent with every request for a list; body: an object of JSON that is posted instead, to which
@@ -156,6 +157,7 @@ class ClientObject(Section):
     since_format: Literal["iso", "unix", "unix_ms", "date"] = "iso"
     paging: Literal["none", "next_link", "cursor", "offset", "page"] = "none"
     cursor: str | None = None
+    last_page: Literal["no_cursor", "same_cursor"] = "no_cursor"
     cursor_parameter: str | None = None
     cursor_most: int | None = Field(default=None, ge=1)
     first: int | None = Field(default=None, ge=0)

@@ -23,10 +23,10 @@ from adapters.feeds.clients import (
     SourceRefused,
     SourceUnavailable,
     Total,
-    every_record,
 )
 from adapters.feeds.patience import Patience, judge
 from adapters.feeds.sections import ClientSection
+from adapters.feeds.turning import every_record
 
 _MILLION: Final = 1_000_000
 _MOST: Final = 100

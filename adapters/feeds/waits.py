@@ -138,7 +138,7 @@ class Waits:
     # ---- files
 
     def taken(self, feed: str, digest: bytes) -> Taken | None:
-        """The file of that SHA-256, if it was imported whole before."""
+        """The file of that SHA-256 as it was imported whole last, if it was."""
         with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(Taken))
             found: Taken | None = cursor.execute(_SQL["taken_file"], (feed, digest)).fetchone()

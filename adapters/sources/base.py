@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
@@ -128,6 +129,7 @@ class Speaker(NamedTuple):
         return own_key(self.source, f"{kind}/{native_id}")
 
 
+@lru_cache(maxsize=1_024)
 def speaker(role: str, system: str, instance: str) -> Speaker:
     """A system in one of its roles. Raises ValueError where the instance can't stand in a source name."""
     if _INSTANCE.fullmatch(instance) is None:

@@ -1,20 +1,17 @@
-"""Cutting files into records: lines, the members of a JSON file, CSV rows.
+"""Cutting files into records: lines, and the values of a JSON file. CSV rows are in tables.py.
 
-Belongs here: what a record is, in which order records come, how much memory that takes (one line, one row,
-or one JSON value, where the file is large). A record's bytes are never rewritten, except a CSV row, which
-becomes a JSON object because alone it has lost its header.
+Belongs here: what a record is, in which order records come, how much memory that takes (one line or one JSON
+value, where the file is large). A record's bytes are never rewritten.
 """
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import re
 from collections.abc import Callable, Iterator
-from itertools import groupby
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NamedTuple, cast
+from typing import BinaryIO, Final, cast
 
 from adapters.sources.base import FileRefused, Record
 from adapters.sources.packed import File, files_below
@@ -27,8 +24,6 @@ _LINES: Final = frozenset({".jsonl", ".ndjson"})
 WHOLE: Final = 8 * 2**20
 #: Lines and rows between looks at how far the file was read.
 _LOOK: Final = 64
-#: Rows that are one record; they are held in memory together.
-MOST_ROWS: Final = 100_000
 
 
 def json_records(
@@ -177,111 +172,3 @@ def _next(text: str, at: int) -> int:
 def _skip(text: str, at: int) -> int:
     match = _BLANK.match(text, at)
     return match.end() if match else at
-
-
-class Table(NamedTuple):
-    """How a CSV file is written.
-
-    header: of files without one. group_by: columns, as `spelled` names them, by which neighbouring rows are
-    one record, in files that have any of them. also: further endings of file names.
-    """
-
-    delimiter: str = ","
-    encoding: str = "utf-8"
-    header: tuple[str, ...] = ()
-    group_by: tuple[str, ...] = ()
-    spelled: Callable[[str], str] = str.strip
-    also: frozenset[str] = frozenset()
-
-
-_COMMON: Final = Table()
-
-
-def csv_records(
-    path: Path, kind_of: Callable[[frozenset[str]], str], table: Table = _COMMON
-) -> Iterator[Record]:
-    """The rows of CSV files with a header, each as `{"object": ..., "row": {header: cell}}`.
-
-    kind_of: the object kind that the header's columns tell. A row with cells beyond the header carries them
-    as `beyond`; one with fewer lacks the columns. Bytes that are not of the encoding become lone surrogates,
-    so that nothing is lost and the translation refuses them. Rows that belong together carry all of them as
-    `rows`. `where` counts lines of the file, as editors do. Raises FileNotFoundError, FileRefused.
-    """
-    encoding = "utf-8-sig" if table.encoding.lower() in ("utf-8", "utf8") else table.encoding
-    for file in files_below(path, table.also | {".csv"}):
-        with (
-            file.open() as (stream, at),
-            io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline="") as text,
-        ):
-            rows = csv.reader(text, delimiter=table.delimiter)
-            told = _cells(rows, file.name)
-            header = list(table.header) or next((cells for _line, cells in told), [])
-            if not header:
-                continue
-            kind = kind_of(frozenset(header))
-            grouped = any(table.spelled(column) in table.group_by for column in header)
-            found = _grouped(told, kind, header, table, file.name) if grouped else _single(told, kind, header)
-            read = at()
-            for number, (line, payload) in enumerate(found):
-                if number % _LOOK == 0:
-                    read = at()
-                yield Record(payload, f"{file.name}:{line}", read)
-
-
-def _cells(rows: Any, name: str) -> Iterator[tuple[int, list[str]]]:
-    """(line of the file, cells) of each row that is not empty."""
-    line = rows.line_num + 1
-    try:
-        for cells in rows:
-            if cells:
-                yield line, cells
-            line = rows.line_num + 1
-    except csv.Error as error:
-        raise FileRefused(f"{name}:{line}: is no CSV: {error}; check quotes and delimiter") from None
-
-
-def _single(
-    rows: Iterator[tuple[int, list[str]]], kind: str, header: list[str]
-) -> Iterator[tuple[int, bytes]]:
-    return ((line, _row(kind, header, cells)) for line, cells in rows)
-
-
-def _grouped(
-    rows: Iterator[tuple[int, list[str]]], kind: str, header: list[str], table: Table, name: str
-) -> Iterator[tuple[int, bytes]]:
-    places = [i for i, column in enumerate(header) if table.spelled(column) in table.group_by]
-
-    def cells_of(row: tuple[int, list[str]]) -> tuple[str, ...]:
-        return tuple(row[1][i] if i < len(row[1]) else "" for i in places)
-
-    for _key, group in groupby(rows, cells_of):
-        together = _held(group, name)
-        first = next((cells for _line, cells in together if len(cells) > len(header)), together[0][1])
-        members = [dict(zip(header, cells, strict=False)) for _line, cells in together]
-        yield together[0][0], _row(kind, header, first, members)
-
-
-def _held(group: Iterator[tuple[int, list[str]]], name: str) -> list[tuple[int, list[str]]]:
-    """Rows that are one record. Raises FileRefused before they are more than a record can be."""
-    held: list[tuple[int, list[str]]] = []
-    size = 0
-    for line, cells in group:
-        size += sum(map(len, cells))
-        if len(held) >= MOST_ROWS or size > LONGEST:
-            raise FileRefused(
-                f"{name}:{line}: more than {MOST_ROWS} rows or {LONGEST} characters belong together:"
-                " that is no record; check the columns that group rows"
-            )
-        held.append((line, cells))
-    return held
-
-
-def _row(kind: str, header: list[str], cells: list[str], rows: list[dict[str, str]] | None = None) -> bytes:
-    record: dict[str, object] = {"object": kind, "row": dict(zip(header, cells, strict=False))}
-    if rows is not None:
-        record["rows"] = rows
-    if len(cells) > len(header):
-        record["beyond"] = cells[len(header) :]
-    if len(set(header)) < len(header):
-        record["header"], record["cells"] = header, cells
-    return json.dumps(record, separators=(",", ":")).encode()

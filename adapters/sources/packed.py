@@ -12,12 +12,14 @@ import gzip
 import io
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Final, NamedTuple, cast
 
 from adapters.sources.base import FileRefused
+from adapters.sources.remarks import remark
 
 GZIP: Final = ".gz"
 ZIP: Final = ".zip"
@@ -26,6 +28,8 @@ FREE_BYTES: Final = 256 * 2**20
 MOST_RATIO: Final = 300
 MOST_MEMBERS: Final = 10_000
 _BLOCK: Final = 2**20
+#: Members of an archive that a remark names.
+_MOST_NAMED: Final = 20
 _BROKEN: Final = (
     EOFError,
     zlib.error,
@@ -46,14 +50,14 @@ class Opened(NamedTuple):
 class File(NamedTuple):
     """One file of records, or one member of an archive.
 
-    name: for people, `exports.zip/orders.csv`. suffix: what it is once unpacked, `.csv`. member: its name in
-    a zip archive. before: bytes on disk of the files that come before it.
+    name: for people, `exports.zip/orders.csv`. suffix: what it is once unpacked, `.csv`. member: its entry in
+    a zip archive, not its name, which two may have. before: bytes on disk of the files that come before it.
     """
 
     path: Path
     name: str
     suffix: str
-    member: str | None = None
+    member: zipfile.ZipInfo | None = None
     before: int = 0
 
     @contextmanager
@@ -63,7 +67,7 @@ class File(NamedTuple):
             raw = open_.enter_context(self.path.open("rb"))
             if self.member is not None:
                 archive = open_.enter_context(_archive(raw, self.name))
-                packed = archive.getinfo(self.member).compress_size
+                packed = self.member.compress_size
                 inner = open_.enter_context(_member(archive, self.member, self.name))
             elif self.path.suffix.lower() == GZIP:
                 packed = self.path.stat().st_size
@@ -111,7 +115,7 @@ def _archive(raw: BinaryIO, name: str) -> zipfile.ZipFile:
         raise FileRefused(f"{name}: can't be read as a zip archive ({type(error).__name__})") from None
 
 
-def _member(archive: zipfile.ZipFile, member: str, name: str) -> IO[bytes]:
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> IO[bytes]:
     try:
         return archive.open(member)
     except _BROKEN as error:
@@ -130,7 +134,8 @@ def files_below(path: Path, suffixes: frozenset[str]) -> Iterator[File]:
     """The file itself, or the files of those suffixes below a folder, by name; members of archives by theirs.
 
     A file that is named is read whatever its suffix, unless it is an archive. Hidden files and folders are
-    left out. Raises FileNotFoundError where there is nothing to read, FileRefused for a broken archive.
+    left out. A member without a suffix is read as it would be alone; those that are not read are remarked.
+    Raises FileNotFoundError where there is nothing to read, FileRefused for a broken archive.
     """
     if path.is_file():
         yield from _files_of(path, path.name, suffixes, 0)
@@ -154,6 +159,7 @@ def files_below(path: Path, suffixes: frozenset[str]) -> Iterator[File]:
 
 
 def _files_of(path: Path, name: str, suffixes: frozenset[str], before: int) -> Iterator[File]:
+    name = shown(name)
     if path.suffix.lower() != ZIP:
         yield File(path, name, kind_of(path), before=before)
         return
@@ -161,16 +167,32 @@ def _files_of(path: Path, name: str, suffixes: frozenset[str], before: int) -> I
         entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     if len(entries) > MOST_MEMBERS:
         raise FileRefused(f"{name}: holds more than {MOST_MEMBERS} files: pack it in parts")
-    members = [
-        entry.filename
-        for entry in entries
-        if Path(entry.filename).suffix.lower() in suffixes
-        and not any(part.startswith((".", "__MACOSX")) for part in Path(entry.filename).parts)
-    ]
+    members = [entry for entry in entries if _is_read(entry, suffixes)]
+    skipped = [shown(entry.filename) for entry in entries if not _is_read(entry, suffixes)]
+    if skipped:
+        more = f" and {len(skipped) - _MOST_NAMED} more" if len(skipped) > _MOST_NAMED else ""
+        named = ", ".join(skipped[:_MOST_NAMED])
+        remark(f"{name}: {len(skipped)} of {len(entries)} files in it are not read: {named}{more}")
     if not members:
         raise FileNotFoundError(f"{path}: holds no file of a known kind ({' '.join(sorted(suffixes))})")
+    times: Counter[str] = Counter()
     for member in members:
-        yield File(path, f"{name}/{member}", Path(member).suffix.lower(), member, before)
+        times[member.filename] += 1
+        again = f" ({times[member.filename]})" if times[member.filename] > 1 else ""
+        yield File(
+            path, f"{name}/{member.filename}{again}", Path(member.filename).suffix.lower(), member, before
+        )
+
+
+def _is_read(entry: zipfile.ZipInfo, suffixes: frozenset[str]) -> bool:
+    name = Path(entry.filename)
+    is_hidden = any(part.startswith((".", "__MACOSX")) for part in name.parts)
+    return not is_hidden and name.suffix.lower() in suffixes | {""}
+
+
+def shown(name: str) -> str:
+    """A file's name as text that can be written anywhere; bytes of it that are not UTF-8 as `\\xff`."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def size_below(path: Path) -> int:

@@ -123,5 +123,9 @@ def run_to_end(work: Callable[[], object]) -> None:
 
 
 def main() -> None:
-    """Run a command. Exit codes: 0 done, 1 refused or unhealthy, 2 wrong usage, 130 and 143 by signal."""
+    """Run a command.
+
+    Exit codes: 0 done, 1 refused or unhealthy, 2 wrong usage, 3 nothing of what came was understood, 130 and
+    143 by signal.
+    """
     run_to_end(app)

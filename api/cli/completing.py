@@ -111,6 +111,7 @@ def _stated(path: Path) -> list[dict[str, Any]]:
     text = path.read_text(encoding="utf-8-sig")
     if path.suffix.lower() == ".csv":
         rows = csv.DictReader(text.splitlines())
+        rows.fieldnames = [name.strip().lower() for name in rows.fieldnames or ()]
         return [{**row, "ids": row["ids"].split()} if row.get("ids") else dict(row) for row in rows]
     try:
         found = json.loads(text)

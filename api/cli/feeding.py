@@ -37,6 +37,8 @@ from api.settings import Settings, load
 
 #: Types that a summary names; the rest is counted.
 MOST_TYPES: Final = 8
+#: The exit code where every record went to quarantine.
+NOTHING_UNDERSTOOD: Final = 3
 
 
 class SourceUnknown(ValueError):
@@ -91,7 +93,10 @@ def ingest(
         bool, typer.Option("--quiet", help="No progress bar, no table: JSON at the end.")
     ] = False,
 ) -> None:
-    """Record files of a source system. Broken off, it is started again as it was: nothing counts twice."""
+    """Record files of a source system. Broken off, it is started again as it was: nothing counts twice.
+
+    Exit code 3: there were records, and every one of them went to quarantine.
+    """
     settings = load(folder=data, database_url=database_url, log="warning")
     reader = _reader(source, mapping)
     try:
@@ -106,6 +111,8 @@ def ingest(
         print(json.dumps(as_json(total)))
     else:
         show_summary(total)
+    if total.is_lost:
+        raise typer.Exit(NOTHING_UNDERSTOOD)
 
 
 def _reader(source: str | None, mapping: Path | None) -> Source:
@@ -159,6 +166,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "milestones": {f"{name} {outcome}": n for (name, outcome), n in sorted(summary.milestones.items())},
         "first": summary.first,
         "last": summary.last,
+        "remarks": summary.remarks,
     }
 
 
@@ -182,6 +190,10 @@ def show_summary(summary: Summary, title: str = "") -> None:
         said = ", ".join(f"{name} {n:,}" for name, n in by_number[:MOST_TYPES])
         more = f", and {len(by_number) - MOST_TYPES} types more" if len(by_number) > MOST_TYPES else ""
         print(f"milestones recorded: {said}{more}")
+    for remark in summary.remarks:
+        print(f"WARNING: {remark}")
+    if summary.is_lost:
+        print("WARNING: not one record could be understood: see cairn quarantine summary")
 
 
 def _span(summary: Summary) -> str:

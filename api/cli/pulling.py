@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 from rich.table import Table
 
-from adapters.feeds.clients import SourceError
+from adapters.feeds.clients import SourceError, full_page
 from adapters.feeds.polling import Polled
 from adapters.feeds.pulling import Means, Puller, Report
 from adapters.feeds.setup import Feed
@@ -95,6 +95,8 @@ def _round(means: Means, feed: Feed) -> list[str]:
         report = Report({}, 0, [], [f"its client {error}"])
     for kind, came in report.polled.items():
         print(f"{feed.name}: {kind}: {_told(came)}")
+        if came.is_doubtful:
+            print(f"{feed.name}: {kind}: WARNING: {full_page(came.records)}")
         if came.summary.quarantined:
             print(f"{feed.name}: {kind}: {_quarantined(came.summary)}")
     if feed.setup.fetch is not None:
@@ -102,6 +104,8 @@ def _round(means: Means, feed: Feed) -> list[str]:
     for put in report.files:
         records = "" if put.summary is None else f", {put.summary.records:,} records"
         print(f"{feed.name}: {put.name}: {put.outcome}{records}")
+        for warning in put.warnings:
+            print(f"{feed.name}: {put.name}: WARNING: {warning}")
     for problem in report.problems:
         print(f"{feed.name}: {problem}")
     return report.problems

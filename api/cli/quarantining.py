@@ -254,16 +254,45 @@ def _progress(*, quiet: bool) -> Progress:
 
 
 def dismiss(
-    entries: Annotated[list[int], typer.Argument(metavar="ID...", help="Ids of open entries.")],
     actor: Annotated[str, typer.Option("--actor", metavar="NAME", help="Who does it.")],
     note: Annotated[str, typer.Option("--note", metavar="TEXT", help="Why nothing is to come of them.")],
+    entries: Annotated[
+        list[int] | None, typer.Argument(metavar="[ID]...", help="Ids; without any, all open ones that fit.")
+    ] = None,
+    reason: _Reason = None,
+    source: _Source = None,
+    mapping: _Mapping = None,
+    mapping_version: _Version = None,
+    older_than: _Older = None,
     data: DataOption = None,
     database_url: DatabaseOption = None,
+    *,
+    changed: _Changed = False,
 ) -> None:
-    """Say that nothing is to come of some messages: they are kept, and open no more."""
+    """Say that nothing is to come of some messages: they are kept, and open no more.
+
+    By ids, or by the filters of `replay`, of which at least one is needed.
+    """
     if not actor.strip() or not note.strip():
         raise typer.BadParameter("say who does it and why", param_hint="--actor, --note")
+    wanted = _asked(
+        reason=reason, source=source, mapping=mapping, mapping_version=mapping_version,
+        older_than=older_than, changed=changed, limit=BATCH,
+    )  # fmt: skip
+    if entries and wanted.wanted != _asked().wanted:
+        raise typer.BadParameter("give ids or filters, not both")
+    if not entries:
+        quarantining.selected(wanted.wanted)
     settings = load(folder=data, database_url=database_url, log="warning")
     with opened(settings) as (_, pool), pool.connection() as connection:
-        done = quarantining.dismiss(connection, entries, actor, note)
-    print(f"dismissed: {', '.join(map(str, done)) or 'none, they were already'}")
+        if entries:
+            done = quarantining.dismiss(connection, entries, actor, note)
+            print(f"dismissed: {', '.join(map(str, done)) or 'none, they were already'}")
+            return
+        number = 0
+        after: int | None = 0
+        while after is not None:
+            wanted = wanted._replace(after=after)
+            found, after = quarantining.dismiss_next(connection, wanted, actor, note)
+            number += len(found)
+    print(f"dismissed: {number:,}")

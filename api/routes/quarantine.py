@@ -39,14 +39,11 @@ def _body(properties: Mapping[str, Any], *required: str) -> dict[str, Any]:
     return {"required": bool(required), "content": {"application/json": {"schema": schema}}}
 
 
-_DISMISSAL: Final = _body(
-    {"actor": {**_TEXT, "description": "Who does it."}, "note": {**_TEXT, "description": "Why."}},
-    "actor",
-    "note",
-)
-_SELECTION: Final = _body(
-    {name: {**given.schema, "description": given.says} for name, given in _FILTERS.items()}
-)
+_SELECTING: Final = {name: {**given.schema, "description": given.says} for name, given in _FILTERS.items()}
+_SELECTION: Final = _body(_SELECTING)
+_WHO: Final = {
+    "actor": {**_TEXT, "description": "Who does it."}, "note": {**_TEXT, "description": "Why."},
+}  # fmt: skip
 
 
 def _page(values: Values) -> tuple[int, int]:
@@ -96,10 +93,7 @@ async def post_replays(request: Request) -> Response:
     What is settled is open no more, so a replay that broke off is started again as it was.
     """
     given = json_object(await read_body(request, _MOST_STATED), _FILTERS, '{"reason": "currency_unknown"}')
-    told = [(name, _said(value)) for name, value in given.items() if value is not None]
-    wanted = quarantining.asked(told, _FILTERS)
-    if wanted.limit > quarantining.BATCH or "limit" not in given:
-        wanted = wanted._replace(limit=quarantining.BATCH)
+    wanted = _selected(given)
     total = Replay()
     more = await run_in_threadpool(_replay_next, house_of(request), wanted, total)
     return json_answer({**quarantining.counted(total), "next": None if more is None else str(more)})
@@ -108,6 +102,15 @@ async def post_replays(request: Request) -> Response:
 def _replay_next(house: House, wanted: quarantining.Asked, total: Replay) -> int | None:
     with house.pool.connection() as connection:
         return quarantining.replay_next(connection, house.intake, wanted, total)
+
+
+def _selected(given: Mapping[str, Any]) -> quarantining.Asked:
+    """Entries by filters of a body, at most so many as are done together. Raises ParameterRefused."""
+    told = [(name, _said(value)) for name, value in given.items() if value is not None]
+    wanted = quarantining.asked(told, _FILTERS)
+    if wanted.limit > quarantining.BATCH or "limit" not in given:
+        wanted = wanted._replace(limit=quarantining.BATCH)
+    return wanted
 
 
 def _said(value: Any) -> str:
@@ -119,10 +122,33 @@ def _said(value: Any) -> str:
 
 
 @router.post(
+    "/v1/quarantine/dismiss",
+    summary="Say that nothing is to come of many quarantined messages",
+    openapi_extra={
+        "requestBody": _body({**_WHO, **_SELECTING}, "actor", "note"), "responses": responses(401, 422, 503),
+    },
+)  # fmt: skip
+async def post_dismissals(request: Request) -> Response:
+    """Open ones that fit the same filters as the list's; at least one filter is needed.
+
+    At most `limit` (default and most: 500) a request. While `next` is not null, send it as `cursor` to go on.
+    """
+    example = '{"actor": "ann", "note": "a wrong delimiter", "reason": "row_ragged"}'
+    given = json_object(await read_body(request, _MOST_STATED), ("actor", "note", *_FILTERS), example)
+    actor, note = stated(given, "actor", "say who does it"), stated(given, "note", "say why")
+    wanted = _selected({name: value for name, value in given.items() if name in _FILTERS})
+    done, more = await run_in_threadpool(
+        house_of(request).read, quarantining.dismiss_next, wanted, actor, note
+    )
+    return json_answer({"dismissed": len(done), "next": None if more is None else str(more)})
+
+
+@router.post(
     "/v1/quarantine/{entry}/dismiss",
     summary="Say that nothing is to come of a quarantined message",
     openapi_extra={
-        "parameters": [_NUMBER], "requestBody": _DISMISSAL, "responses": responses(401, 404, 409, 422, 503),
+        "parameters": [_NUMBER], "requestBody": _body(_WHO, "actor", "note"),
+        "responses": responses(401, 404, 409, 422, 503),
     },
 )  # fmt: skip
 async def post_dismissal(request: Request) -> Response:

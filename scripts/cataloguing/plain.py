@@ -93,6 +93,18 @@ def columns() -> list[str]:
     return [each for each in dict.fromkeys(found) if each not in LINE_COLUMNS]
 
 
+def vocabulary() -> list[str]:
+    """Every column that plain CSV reads."""
+    return list(dict.fromkeys([*columns(), *LINE_COLUMNS]))
+
+
+def json_fields() -> list[str]:
+    """Every field that plain JSON reads, but those of lines."""
+    found = ["type", "id", "time", "effective_on", "sequence", "total", *_DEAL_KEYS, *_DIMENSIONS]
+    found += [each.wire for name in types() for each in CATALOGUE[f"{name}.v1"].fields]
+    return list(dict.fromkeys(found))
+
+
 def plain_json() -> str:
     """The text of adapters/sources/mappings/plain_json.yaml."""
     objects = "\n".join(f"  {name}:\n    also: [{name}.v1]\n{_object(name, csv=False)}" for name in types())
@@ -105,6 +117,12 @@ system: plain
 reads: json
 formats: {{amount: any, number: any, day: iso, time: iso}}
 kind: type
+only:
+  fields:
+{_listed(json_fields(), "    ")}
+  in:
+    lines:
+{_listed([*LINE_COLUMNS, "billing"], "      ")}
 
 let:
   moment: {{first: [sequence, time, effective_on]}}
@@ -127,6 +145,9 @@ system: plain
 reads: csv
 csv:
   columns: snake
+  needs: [type]
+  only:
+{_listed(vocabulary(), "    ")}
   group_by:
 {_listed(columns(), "    ")}
 formats: {{amount: text, number: text, day: iso, time: iso}}

@@ -115,6 +115,26 @@ def test_bad_input_is_answered_with_one_line(fed: Paths, words: list[str], code:
         assert done.stderr.strip().splitlines()[-1].startswith("cairn: ")
 
 
+def test_a_file_of_which_nothing_was_understood_ends_with_3_and_is_dismissed_by_a_filter(
+    apart: Paths, tmp_path: Path
+) -> None:
+    _, env = apart
+    file = tmp_path / "rows.csv"
+    file.write_text("type,invoice,memo\ninvoice.posted,1,x\ninvoice.posted,2,x\n")
+    done = cairn("ingest", file, "--source", "plain_csv", "--instance", "acme", env=env, check=False)
+    assert done.returncode == 3, done.stderr
+    assert "WARNING: rows.csv: columns that nobody reads: memo" in done.stdout
+    assert "not one record could be understood" in done.stdout
+    file.write_text("type,invoice\n")
+    assert "rows.csv: holds no record" in cairn("ingest", file, "--source", "plain_csv", env=env).stdout
+    who = ("--actor", "ann", "--note", "a test")
+    refused = cairn("quarantine", "dismiss", *who, env=env, check=False)
+    assert (refused.returncode, "say which" in refused.stderr) == (1, True)
+    done = cairn("quarantine", "dismiss", "--mapping", "plain_csv", *who, env=env)
+    assert done.stdout.strip() == "dismissed: 2"
+    assert json.loads(cairn("quarantine", "list", "--json", env=env).stdout) == []
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from api.cli.completing import _stated
 from tests.api.running import cairn, environment, serving
 from tests.api.samples import order
 
@@ -427,3 +428,9 @@ def test_what_can_not_be_compared_is_told_in_one_line(
     assert done.returncode == 1
     assert says in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_headers_of_stated_totals_are_read_in_any_case(tmp_path: Path) -> None:
+    file = tmp_path / "totals.csv"
+    file.write_text("Object, COUNT,Ids\ninvoice,2,1 2\n")
+    assert _stated(file) == [{"object": "invoice", "count": "2", "ids": ["1", "2"]}]

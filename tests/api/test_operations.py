@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import signal
 from pathlib import Path
@@ -15,6 +16,7 @@ from eventsourcing import persistence
 
 from adapters.intake import IntakeClosed, IntakeFull
 from adapters.postgres.embedded import EmbeddedServer
+from api import health, logs
 from domain.contract import CATALOGUE
 from tests.api.running import TOKEN, serving
 from tests.api.samples import order
@@ -198,3 +200,31 @@ def test_an_unreachable_database_is_told_by_readiness(tmp_path: Path) -> None:
         answer = client.get("/v1/reports/billing")
         assert answer.json()["type"] == "urn:cairn:problem:database-unavailable"
         assert "cairn_database_up 0.0" in client.get("/metrics").text
+
+
+def test_readiness_says_that_reports_have_fallen_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    behind = {"generation": 1, "position": 0, "behind": 1, "lag_seconds": 99.0, "ok": False}
+    monkeypatch.setattr(health, "missing_migrations", lambda _: 0)
+    monkeypatch.setattr(health, "projection", lambda *_: behind)
+    found = health.readiness(None)  # type: ignore[arg-type]
+    assert (found["ready"], found["projection"]["ok"]) == (True, False)
+    assert "fallen behind" in found["warning"]
+    monkeypatch.setattr(health, "projection", lambda *_: behind | {"ok": True})
+    assert "warning" not in health.readiness(None)  # type: ignore[arg-type]
+
+
+def test_requests_to_sources_are_not_logged_with_their_query_strings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    names = ("httpx", "httpcore", "stripe", "psycopg.pool", "uvicorn.error", "uvicorn.access")
+    before = root.level, {name: logging.getLogger(name).level for name in names}
+    try:
+        logs.set_up("info")
+        assert not logging.getLogger("httpx").isEnabledFor(logging.INFO)
+        assert logging.getLogger("cairn.feeds").isEnabledFor(logging.INFO)
+    finally:
+        root.setLevel(before[0])
+        for name, level in before[1].items():
+            logging.getLogger(name).setLevel(level)

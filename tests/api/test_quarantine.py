@@ -189,3 +189,29 @@ def test_no_milestone_waits_behind_a_broken_one(lone_client: httpx.Client) -> No
         "/v1/reports/bookings", params={"by": "deal", "at_least": 180, "timeout": 20, "limit": 1_000}
     ).json()
     assert len(report["rows"]) == 180
+
+
+def test_many_entries_are_dismissed_by_the_filters_of_the_list(lone_client: httpx.Client) -> None:
+    client = lone_client
+    client.post("/v1/events", json=[bad("1"), bad("2", "/erp/sap/other"), "x", bad("3")]).raise_for_status()
+    who = {"actor": "ann", "note": "a wrong currency"}
+    first = client.post(
+        "/v1/quarantine/dismiss", json=who | {"reason": "currency_unknown", "limit": 2}
+    ).json()
+    assert (first["dismissed"], first["next"]) == (2, "2")
+    rest = client.post(
+        "/v1/quarantine/dismiss", json=who | {"reason": "currency_unknown", "cursor": first["next"]}
+    ).json()
+    assert rest == {"dismissed": 1, "next": None}
+    assert [entry["id"] for entry in client.get("/v1/quarantine").json()["entries"]] == [3]
+    done = client.get("/v1/quarantine/2").json()["history"][-1]
+    assert (done["outcome"], done["actor"], done["note"]) == ("dismissed", "ann", "a wrong currency")
+
+
+def test_nothing_is_dismissed_without_a_filter(lone_client: httpx.Client) -> None:
+    client = lone_client
+    client.post("/v1/events", json=["x"]).raise_for_status()
+    who = {"actor": "ann", "note": "all of it"}
+    for wrong in (who, who | {"status": "all"}, {"reason": "x"}, who | {"nope": 1}, who | {"limit": 5}):
+        assert client.post("/v1/quarantine/dismiss", json=wrong).status_code == 422, wrong
+    assert len(client.get("/v1/quarantine").json()["entries"]) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from adapters.feeds.sections import FolderSection
 from adapters.feeds.tallies import Tallies
 from adapters.feeds.waits import Waits
 from adapters.intake import Intake
+from adapters.sources import Record
 from tests.feeds.pulled import Orders, feed
 from tests.ingest.conftest import Ask
 
@@ -97,14 +99,104 @@ def test_unfinished_hidden_and_linked_files_are_left_alone(dropped: Dropped, tmp
     assert [put.name for put in dropped.taken()] == ["a.jsonl"]
 
 
-def test_the_same_bytes_under_another_name_are_known(dropped: Dropped, ask: Ask) -> None:
+def test_the_same_bytes_under_another_name_are_known(
+    dropped: Dropped, ask: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
     (dropped.path / "a.jsonl").write_bytes(lines(1, 2))
     dropped.taken()
     (dropped.path / "b.jsonl").write_bytes(lines(1, 2))
     (dropped.path / "a.jsonl").write_bytes(lines(1, 2))
-    assert [put.outcome for put in dropped.taken()] == ["known", "known"]
+    puts = dropped.taken()
+    assert [put.outcome for put in puts] == ["known", "known"]
+    assert all("holds the same as a.jsonl" in warning for put in puts for warning in put.warnings)
+    assert "is not read again" in caplog.text
     assert ask("SELECT sum(records)::int FROM feed_tally") == [(2,)]
     assert len(dropped.tree()) == 3, "nothing that was dropped is thrown away"
+
+
+def test_a_file_of_which_something_went_to_quarantine_is_read_again(
+    dropped: Dropped, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = lines(1) + b"not json\n"
+    (dropped.path / "a.jsonl").write_bytes(content)
+    dropped.taken()
+    (dropped.path / "a.jsonl").write_bytes(content)
+    (put,) = dropped.taken()
+    assert (put.outcome, put.summary and put.summary.duplicate) == ("done", 1)
+    assert ask("SELECT count(*) FROM quarantine") == [(1,)], "the same bytes open no other entry"
+    # how it is cut was mended
+    monkeypatch.setattr(Orders, "records", lambda self, path: iter([Record(b'{"id": 1}', "a.jsonl:1")]))
+    (dropped.path / "a.jsonl").write_bytes(content)
+    assert [put.outcome for put in dropped.taken()] == ["done"]
+    (dropped.path / "a.jsonl").write_bytes(content)
+    assert [put.outcome for put in dropped.taken()] == ["known"]
+
+
+def test_a_file_that_another_mapping_has_read_is_read_again(
+    dropped: Dropped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (dropped.path / "a.jsonl").write_bytes(lines(1))
+    dropped.taken()
+    monkeypatch.setattr(Orders, "stamp", "orders@2#abc", raising=False)
+    for outcome in ("done", "known"):
+        (dropped.path / "a.jsonl").write_bytes(lines(1))
+        assert [put.outcome for put in dropped.taken()] == [outcome]
+
+
+def test_a_name_that_is_no_utf_8_stops_nobody(dropped: Dropped, ask: Ask) -> None:
+    for name, content in ((b"1\xff.jsonl", lines(1)), (b"2\xfe.jsonl.gz", b"no gzip")):
+        (dropped.path / os.fsdecode(name)).write_bytes(content)
+    (dropped.path / "good.jsonl").write_bytes(lines(7))
+    assert [(put.name, put.outcome) for put in dropped.taken()] == [
+        ("1\\xff.jsonl", "done"), ("2\\xfe.jsonl.gz", "failed"), ("good.jsonl", "done"),
+    ]  # fmt: skip
+    (why,) = (dropped.path / "failed").glob("*.why.txt")
+    assert "2\\xfe.jsonl.gz" in why.read_text()
+    assert ask("SELECT name FROM taken_file ORDER BY id") == [
+        ("1\\xff.jsonl",), ("2\\xfe.jsonl.gz",), ("good.jsonl",),
+    ]  # fmt: skip
+
+
+def test_what_goes_wrong_in_noting_a_file_stops_no_other(
+    dropped: Dropped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = Waits.take
+
+    def noting(self: Waits, feed: str, digest: bytes, name: str, *rest: Any) -> None:
+        if name == "bad.jsonl":
+            raise UnicodeEncodeError("utf-8", "x", 0, 1, "no")
+        take(self, feed, digest, name, *rest)
+
+    monkeypatch.setattr(Waits, "take", noting)
+    (dropped.path / "bad.jsonl").write_bytes(lines(1))
+    (dropped.path / "good.jsonl").write_bytes(lines(7))
+    assert [(put.name, put.outcome) for put in dropped.taken()] == [
+        ("bad.jsonl", "failed"), ("good.jsonl", "done"),
+    ]  # fmt: skip
+    assert dropped.tree() == ["done/good.jsonl", "failed/bad.jsonl", "failed/bad.jsonl.why.txt"]
+    assert dropped.round() == []
+
+
+def test_a_very_long_name_is_put_in_failed_with_its_reason(dropped: Dropped) -> None:
+    (dropped.path / f"{'n' * 246}.jsonl.gz").write_bytes(b"no gzip")
+    assert [put.outcome for put in dropped.taken()] == ["failed"]
+    assert len(dropped.tree()) == 2
+
+
+def test_a_file_without_a_record_is_told(dropped: Dropped, caplog: pytest.LogCaptureFixture) -> None:
+    (dropped.path / "none.jsonl").write_bytes(b"\n")
+    (put,) = dropped.taken()
+    assert put.warnings == ("none.jsonl: holds no record",)
+    assert "holds no record" in caplog.text
+
+
+def test_members_that_are_not_read_are_named(dropped: Dropped) -> None:
+    with zipfile.ZipFile(dropped.path / "b.zip", "w") as archive:
+        archive.writestr("one.jsonl", lines(3))
+        archive.writestr("notes.md", b"hello")
+        archive.writestr("x/.hidden.jsonl", lines(4))
+    (put,) = dropped.taken()
+    assert put.warnings == ("b.zip: 2 of 3 files in it are not read: notes.md, x/.hidden.jsonl",)
 
 
 def test_a_file_with_the_name_of_one_before_is_kept_beside_it(dropped: Dropped) -> None:

@@ -10,17 +10,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 from psycopg_pool import ConnectionPool
 
-from adapters import faults, importing
+from adapters import faults, importing, readers
 from adapters.importing import Summary, import_path
 from adapters.intake import Intake
 from adapters.postgres.connections import connect
 from adapters.postgres.migrate import migrate
+from adapters.preparing import Preparation
 from adapters.readers import ReaderFailed, Readers
 from adapters.sources import BUILT_IN, SOURCES, load_mapping
+from adapters.sources.base import FileRefused
 from domain.ledger import Ledger
 from domain.provenance import provenance
 from scripts.bench_events import events
@@ -105,6 +108,31 @@ def test_a_reader_that_ends_early_fails_the_import(intake: Intake, file: Path) -
         readers._readers[0].process.wait()
         with pytest.raises(ReaderFailed, match="start the import again"):
             list(readers.prepare(iter([([b"{}"], 0), ([b"{}"], 0)])))
+
+
+def test_the_bytes_of_a_record_cross_once(intake: Intake) -> None:
+    record = body(order())
+    prepared = intake.prepare_record(CANONICAL, record, "bench", received_at=1)
+    kept = [msgspec.structs.asdict(item.accepted) for item in prepared.items]
+    told = readers._encoder.encode([readers._answer(record, prepared)])
+    assert record not in told
+    restored = readers._restored(told, [record])[0].items
+    assert [msgspec.structs.asdict(item.accepted) for item in restored] == kept
+
+
+def test_what_came_before_a_broken_file_is_made_ready(intake: Intake) -> None:
+    def batches() -> Iterator[tuple[list[bytes], int]]:
+        for number in range(7):
+            yield [body(order(f"SO-{number}"))], number
+        raise FileRefused("the file breaks off")
+
+    ready: list[list[Preparation]] = []
+    with (
+        Readers(intake.ledger, CANONICAL, "bench", 2) as processes,
+        pytest.raises(FileRefused, match="breaks off"),
+    ):
+        ready.extend(processes.prepare(batches()))
+    assert [one[0].items[0].accepted.received_at for one in ready] == list(range(7))
 
 
 def test_readers_end_with_their_parent(database_url: str, schema: str) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from adapters.sources import SOURCES, Record, files
+from adapters.sources import SOURCES, Record, tables
 from adapters.sources.base import FileRefused
-from adapters.sources.files import Table, csv_records, json_records
+from adapters.sources.files import json_records
+from adapters.sources.tables import Table, csv_records
 
 
 def bodies(records: list[Record]) -> list[bytes]:
@@ -104,9 +105,9 @@ def test_a_csv_row_becomes_an_object_that_can_be_read_alone(tmp_path: Path) -> N
 
 def test_a_csv_row_loses_no_cell(tmp_path: Path) -> None:
     file = tmp_path / "ragged.csv"
-    file.write_bytes(b"id,name,id\n1,x,2\n3,y,4,5\n6\n")
+    file.write_bytes(b"id,name,at\n1,x,2\n3,y,4,5\n6\n")
     kept = [json.loads(body) for body in bodies(list(csv_records(file, lambda _header: "k")))]
-    assert [row.get("cells") for row in kept] == [["1", "x", "2"], ["3", "y", "4", "5"], ["6"]]
+    assert [list(row["row"].values()) for row in kept] == [["1", "x", "2"], ["3", "y", "4"], ["6"]]
     assert [row.get("beyond") for row in kept] == [None, ["5"], None]
 
 
@@ -119,7 +120,7 @@ def test_an_empty_csv_file_holds_no_record(tmp_path: Path) -> None:
 def test_rows_that_belong_together_are_held_up_to_a_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, most: int
 ) -> None:
-    monkeypatch.setattr(files, limit, most)
+    monkeypatch.setattr(tables, limit, most)
     table = Table(group_by=("id",))
     (tmp_path / "a.csv").write_text("id,name\n" + "1,xyz\n" * 3 + "2,xyz\n" * 3)
     assert len(list(csv_records(tmp_path / "a.csv", lambda _: "k", table))) == 2

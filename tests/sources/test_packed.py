@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from adapters.sources import files, packed, values
 from adapters.sources.base import FileRefused, Record
-from adapters.sources.files import csv_records, json_records
+from adapters.sources.files import json_records
+from adapters.sources.remarks import listening
+from adapters.sources.tables import csv_records
 from adapters.sources.values import ValueStream
 
 
@@ -42,6 +44,27 @@ def test_a_zip_is_read_member_by_member(tmp_path: Path) -> None:
         "export.zip/b/two.jsonl:1", "export.zip/one.json#0",
     ]  # fmt: skip
     assert [record.where for record in csv_records(tmp_path, lambda _: "k")] == ["export.zip/rows.csv:2"]
+
+
+def test_two_members_of_one_name_are_both_read(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.csv", "id\n1\n")
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("a.csv", "id\n2\n")
+    found = list(csv_records(tmp_path / "a.zip", lambda _: "k"))
+    assert [json.loads(one.payload)["row"]["id"] for one in found] == ["1", "2"]
+    assert [one.where for one in found] == ["a.zip/a.csv:2", "a.zip/a.csv (2):2"]
+
+
+def test_members_that_are_not_read_are_named_and_those_without_ending_are_read(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("a.csv", "b.CSV", "export", "c.txt", "d.csv.gz", "../e.csv", "x/.y/f.csv"):
+            archive.writestr(name, "id\n1\n")
+    heard: list[str] = []
+    with listening(heard):
+        found = list(csv_records(tmp_path / "a.zip", lambda _: "k"))
+    assert [one.where.split("/")[-1] for one in found] == ["a.csv:2", "b.CSV:2", "export:2"]
+    assert heard == ["a.zip: 4 of 7 files in it are not read: c.txt, d.csv.gz, ../e.csv, x/.y/f.csv"]
 
 
 @pytest.mark.parametrize("cut", [1, 8, 20])

@@ -137,3 +137,16 @@ def test_what_is_missing_or_unknown_is_refused_where_it_stands() -> None:
     payload = json.dumps({"object": "unknown", "row": {"type": "invoice.sent"}}).encode()
     ((code, pointer, _),) = CSV.translate(payload, "acme").refused
     assert (code, pointer) == ("value_unknown", "/row/type")
+
+
+def test_a_field_that_nobody_reads_is_refused_with_the_name_that_is_meant() -> None:
+    whole = plain("invoice.posted")
+    slip = {name: value for name, value in whole.items() if name != "due_on"} | {"due_onn": "2026-03-01"}
+    (refusal,) = JSON.translate(json.dumps(slip).encode(), "acme").refused
+    assert (refusal.code, refusal.pointer) == ("field_unknown", "/due_onn")
+    assert "'due_on' meant" in refusal.message
+    lines = [dict(line) for line in whole["lines"]]
+    lines[0]["colour"] = "red"
+    (refusal,) = JSON.translate(json.dumps(whole | {"lines": lines}).encode(), "acme").refused
+    assert (refusal.code, refusal.pointer) == ("field_unknown", "/lines/0/colour")
+    assert "leave it out" in refusal.message

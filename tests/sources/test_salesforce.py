@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from adapters.sources import SOURCES
+from adapters.sources.base import FileRefused
 from adapters.sources.mapping import MappedSource
 from adapters.sources.mapping.cutting import column_name
 from tests.sources.checks import ignored, refused, translated, types
@@ -158,11 +159,17 @@ def test_lines_and_master_records_are_ignored_and_unknown_rows_refused() -> None
 
 def test_the_header_tells_the_kind_whatever_the_file_is_called(tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text("StageName,CloseDate,IsWon,Id\nx,2024-01-01,0,1\n")
-    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "other.csv").write_text("id,b\n1,2\n")
     assert [record.payload[:26] for record in SF.records(tmp_path)] == [
         b'{"object":"opportunity","r',
         b'{"object":"unknown","row":',
     ]
+
+
+def test_a_file_with_none_of_the_columns_is_refused_whole(tmp_path: Path) -> None:
+    (tmp_path / "other.csv").write_text("a;b\n1;2\n")
+    with pytest.raises(FileRefused, match=r"none of the columns .* found `a;b`, 1 with .* is ';'"):
+        list(SF.records(tmp_path))
 
 
 def test_a_cell_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:

@@ -71,6 +71,22 @@ SENDERS: dict[str, Callable[[bytes], dict[str, str]]] = {
 # ---- what is let in
 
 
+@pytest.mark.parametrize(
+    "media", ["application/x-ndjson", "application/jsonl; charset=utf-8", "application/jsonlines"]
+)
+def test_json_lines_are_cut_into_records(served: Served, media: str) -> None:
+    name = media.partition(";")[0].rpartition("/")[2]
+    lines = [dumped(order(f"line-{name}-{n}")) for n in range(3)]
+    body = b"\xef\xbb\xbf" + lines[0] + b"\r\n\n" + lines[1] + b"\nno json\n" + lines[2]
+    answer = post(served.outside, "open", body, {"Content-Type": media})
+    assert outcomes(answer) == ["recorded", "recorded", "quarantined", "recorded"]
+
+
+def test_a_byte_order_mark_before_a_message_is_passed_over(served: Served) -> None:
+    for body in (dumped(order("marked-1")), dumped([order("marked-2")])):
+        assert outcomes(post(served.outside, "open", b"\xef\xbb\xbf" + body, {})) == ["recorded"]
+
+
 @pytest.mark.parametrize("feed", SENDERS)
 def test_a_proven_message_is_durable_when_it_is_answered(served: Served, feed: str) -> None:
     event = order(f"in-{feed}")

@@ -65,7 +65,7 @@ ON CONFLICT (feed, object) DO UPDATE SET
 -- name: taken_file
 -- A file that could not be imported is tried again when it is dropped again.
 SELECT name, outcome, summary, taken_at FROM taken_file
-WHERE feed = %s AND digest = %s AND outcome = 'done' ORDER BY id LIMIT 1
+WHERE feed = %s AND digest = %s AND outcome = 'done' ORDER BY id DESC LIMIT 1
 
 -- name: take_file
 INSERT INTO taken_file (feed, digest, name, bytes, outcome, summary, taken_at)

@@ -10,9 +10,11 @@ from typing import Final
 
 from adapters.sources import files
 from adapters.sources.base import Record
+from adapters.sources.headers import Vocabulary
 from adapters.sources.mapping.document import Fields, Flaw, Item, Problems, is_yes, unknown
 from adapters.sources.mapping.gathering import Gathering, gathered
 from adapters.sources.mapping.xml import xml_records
+from adapters.sources.tables import Table, csv_records
 
 _RUN: Final = re.compile(r"(?<=.)__+")
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Z])")
@@ -50,7 +52,11 @@ def cutting(fields: Fields, reads: str, kind: Item | None, problems: Problems) -
         raise Flaw(table, "goes with `reads: csv`")
     if reads == "json":
         return _json(records, problems)
-    return _csv(records, table, kind, problems) if reads == "csv" else _xml(records, problems)
+    if reads == "xml":
+        return _xml(records, problems)
+    named = fields.item.members().get("mapping")
+    name = named.value if named is not None and isinstance(named.value, str) else "?"
+    return _csv(records, table, kind, problems, name=name, whole=fields.item)
 
 
 def columns_of(kind: Item) -> Item | None:
@@ -75,21 +81,52 @@ def _json(records: Item | None, problems: Problems) -> Cutting:
     return Cutting(lambda path: files.json_records(path, members_of=inner, also=more))
 
 
-def _csv(records: Item | None, table: Item | None, kind: Item | None, problems: Problems) -> Cutting:
+def _names(item: Item | None) -> tuple[str, ...]:
+    return () if item is None else tuple(item.words("names of columns"))
+
+
+def _words(item: Item) -> Iterator[str]:
+    """All that a mapping says; what it does not say can't be a column that it reads."""
+    if isinstance(item.value, str):
+        yield item.value
+    elif isinstance(item.value, list):
+        for inner in item.value:
+            yield from _words(inner)
+    else:
+        for name, inner in item.value.items():
+            yield name
+            yield from _words(inner)
+
+
+def _csv(
+    records: Item | None,
+    table: Item | None,
+    kind: Item | None,
+    problems: Problems,
+    *,
+    name: str,
+    whole: Item,
+) -> Cutting:
     more = frozenset[str]()
     if records is not None:
         with Fields(records, problems) as fields:
             more = _suffixes(fields)
     columns = _columns(kind, problems)
-    shape, spelled = files.Table(also=more), _SPELLINGS["as_is"]
+    shape, spelled = Table(also=more), _SPELLINGS["as_is"]
+    needs: tuple[str, ...] = ()
+    only = frozenset[str]()
     if table is not None:
-        with Fields(table, problems, "a map of delimiter, encoding, columns, header, group_by") as fields:
+        wanted = "a map of delimiter, encoding, columns, header, group_by, needs, only"
+        with Fields(table, problems, wanted) as fields:
             shape, spelled = _table(fields, more)
-    found = Cutting(lambda path: files.csv_records(path, found.kind_of, shape), spelled, columns)
+            needs = _names(fields.take("needs"))
+            only = frozenset(_names(fields.take("only")))
+    shape = shape._replace(known=Vocabulary(name, "\n".join(_words(whole)), needs, only))
+    found = Cutting(lambda path: csv_records(path, found.kind_of, shape), spelled, columns)
     return found
 
 
-def _table(fields: Fields, more: frozenset[str]) -> tuple[files.Table, Callable[[str], str]]:
+def _table(fields: Fields, more: frozenset[str]) -> tuple[Table, Callable[[str], str]]:
     delimiter, encoding = fields.take("delimiter"), fields.take("encoding")
     spelling, header, group_by = fields.take("columns"), fields.take("header"), fields.take("group_by")
     name = "as_is" if spelling is None else spelling.text()
@@ -105,11 +142,11 @@ def _table(fields: Fields, more: frozenset[str]) -> tuple[files.Table, Callable[
         raise Flaw(encoding or fields.item, f"{code!r} is no encoding, such as utf-8 or cp1252") from None
     spelled = _SPELLINGS[name]
     return (
-        files.Table(
+        Table(
             mark,
             code,
-            () if header is None else tuple(header.words("names of columns")),
-            () if group_by is None else tuple(group_by.words("names of columns")),
+            _names(header),
+            _names(group_by),
             spelled,
             more,
         ),

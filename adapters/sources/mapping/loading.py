@@ -11,6 +11,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from adapters.sources.base import Record
 from adapters.sources.mapping import conditions, lists, values
+from adapters.sources.mapping.closed import closed
 from adapters.sources.mapping.context import Context, File, Want
 from adapters.sources.mapping.cutting import Cutting, columns_of, cutting
 from adapters.sources.mapping.document import (
@@ -114,6 +115,8 @@ def _mapping(fields: Fields, problems: Problems) -> Mapping:
     if objects_item is None:
         raise Flaw(fields.item, "needs 'objects': what each kind of object becomes")
     objects = _objects(objects_item, context, problems)
+    only = fields.take("only")
+    objects = _tried(problems, lambda: closed(only, objects, problems), objects)
     _check_kinds(fields.item, kind_item, objects, reads, problems)
     if not problems.found:
         context.file.report_unused()  # else it may be used by what could not be read

@@ -120,7 +120,7 @@ class MappedSource:
 
 def _as_translation(told: list[_Told], reasons: set[str]) -> Translation:
     """What the objects of one record came to. A record waits for what it points to as a whole."""
-    if len(told) == 1 and isinstance(told[0], list):
+    if len(told) == 1 and told[0] and isinstance(told[0], list):
         return Translation(tuple(told[0]))
     needed = tuple(dict.fromkeys(one for one in told if isinstance(one, Fetch)))
     milestones = tuple(event for one in told if isinstance(one, list) for event in one)
