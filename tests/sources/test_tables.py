@@ -48,6 +48,8 @@ def test_text_after_a_closing_quote_breaks_its_row_alone(tmp_path: Path) -> None
     (first, *_) = read(tmp_path, text)
     assert first["beyond"] == [row("B1", '"19" rack').rstrip()]
     assert first["at"] == "a.csv:2"
+    (refusal,) = PLAIN.translate(next(PLAIN.records(tmp_path / "a.csv")).payload, "acme").refused
+    assert refusal.message == first["unread"][0]["why"]
     assert (first["unread"][0]["line"], first["unread"][0]["column"]) == (2, 81)
     assert "write a quote within a text twice" in first["unread"][0]["why"]
 

@@ -143,7 +143,7 @@ def _row(run: Run, mapping: Mapping) -> Kinded:
     kind = told.text("the object's kind")
     for surplus in ("beyond", "cells"):
         if record.at(surplus).given:
-            record.at(surplus).refuse("row_ragged", "the row does not fit its header; check the quoting")
+            record.at(surplus).refuse("row_ragged", _why_ragged(record))
     row = record.at("row")
     if kind not in mapping.objects and mapping.reason_for(kind) is None and isinstance(row.value, dict):
         kind = mapping.cutting.kind_of(frozenset(row.value))
@@ -156,6 +156,13 @@ def _row(run: Run, mapping: Mapping) -> Kinded:
         members = {"object": kind, "rows": [_spelled(each, mapping) for each in rows]}
         run.message = Node(members, record.pointer)
     return Kinded(kind, lambda: told, Node(_spelled(row, mapping), row.pointer))
+
+
+def _why_ragged(record: Node) -> str:
+    """What was wrong with the first row that can't be read, where the cut said so."""
+    broken = next(iter(record.at("unread").items()), None)
+    told = None if broken is None else broken.at("why").value
+    return told if isinstance(told, str) else "the row does not fit its header; check the quoting"
 
 
 def _spelled(row: Node, mapping: Mapping) -> dict[str, object]:
