@@ -16,11 +16,13 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from adapters.sources.base import Milestone, Opening, Refusal, Source, Translation, speaker
+from domain import milestones
 from domain.arrivals import Accepted, Prepared, left_aside, refused, sparse
 from domain.canonical import NotJson, content_digest, decode_json
 from domain.contract import parse_event
 from domain.ledger import Ledger
 from domain.refusals import Reason, Refused
+from domain.usual import read_usual
 
 #: Headers that are kept with the bytes: what says how to read them, and what proves or traces their sender.
 KEPT_HEADERS: Final = frozenset(
@@ -86,13 +88,17 @@ class Preparer:
         message that is read again, instead of new ones.
         """
         event: Any = None
+        usual: tuple[milestones.Milestone, bytes] | None = None
         if received_at is None:
             received_at = self._clock()
         kept = kept_headers(headers) if headers else None
         media = readable(content_type)
         try:
-            event, plain = decode_json(body)
-            milestone = parse_event(event)
+            usual = read_usual(body)
+            if usual is None:
+                event, plain = decode_json(body)
+                usual = parse_event(event), content_digest(event, plain=plain)
+            milestone, digest = usual
             accepted = reread or self._ledger.accept(
                 body,
                 source=milestone.source,
@@ -100,14 +106,15 @@ class Preparer:
                 content_type=content_type,
                 headers=kept,
             )
-            return self._ledger.prepare(accepted, milestone, content_digest(event, plain=plain))
+            return self._ledger.prepare(accepted, milestone, digest)
         except NotJson as error:
             reasons: tuple[Reason, ...] = (Reason("not_json", "", str(error)),)
         except Refused as error:
             reasons = error.reasons
         except _UNREADABLE as error:
             reasons = (_unreadable(error),)
-        source, event_id, name = _named(event)
+        # the usual form is refused only for what the ledger can't take
+        source, event_id, name = _named(event) if usual is None else _told(usual[0])
         accepted = reread or self._ledger.accept(
             body,
             source=source or source_hint or "",
@@ -229,6 +236,11 @@ def _named(event: Any) -> tuple[str | None, str | None, str | None]:
     if not isinstance(event, dict):
         return None, None, None
     return readable(event.get("source")), readable(event.get("id")), readable(event.get("type"))
+
+
+def _told(milestone: milestones.Milestone) -> tuple[str, str, str]:
+    """(source, id, type) of a milestone."""
+    return milestone.source, milestone.id, milestone.name
 
 
 def _digest(event: Milestone) -> bytes:

@@ -23,7 +23,8 @@ from domain.money import UnknownCurrency, exponent
 from domain.refusals import Reason, Refused, pointer
 
 MAX_KEYS: Final = 200
-_ATTRIBUTES: Final = ("correlationid", "causationid", "traceparent", "actor")
+#: Extension attributes that are kept.
+ATTRIBUTES: Final = ("correlationid", "causationid", "traceparent", "actor")
 _DIMENSIONS: Final = frozenset(m.DIMENSIONS)
 _ROLES: Final = frozenset(m.ROLES)
 
@@ -50,13 +51,14 @@ class MilestoneType(NamedTuple):
     needs_currency: bool
 
 
-def _reads(annotation: Any) -> m.Reads:
+def reads_of(annotation: Any) -> m.Reads:
+    """How a field with this annotation is read. Raises TypeError where it does not say."""
     for extra in getattr(annotation, "__metadata__", ()):
         if isinstance(extra, m.Reads):
             return extra
     for part in typing.get_args(annotation):
         if part is not type(None):
-            return _reads(part)
+            return reads_of(part)
     raise TypeError(f"{annotation} does not say how it is read")
 
 
@@ -67,7 +69,7 @@ def _describe(struct: type[m.Milestone]) -> MilestoneType:
     for field in msgspec.structs.fields(struct):
         if field.name in envelope:
             continue
-        reads = _reads(hints[field.name])
+        reads = reads_of(hints[field.name])
         convert = r.choice(reads.choices) if reads.choices else r.CONVERTERS[reads.how]
         wire = field.name.rstrip("_")
         default = None if field.required else field.default
@@ -133,7 +135,7 @@ def _unknown_type(name: str) -> Reason:
 
 
 @lru_cache(maxsize=1_024)
-def _source_told(source: str) -> str | None:
+def source_told(source: str) -> str | None:
     """What is wrong with a source, or None."""
     segments = source.split("/")
     if len(segments) != 4 or segments[0] or not all(segments[1:]) or segments[1] not in _ROLES:
@@ -143,7 +145,7 @@ def _source_told(source: str) -> str | None:
 
 def _read_envelope(event: dict[str, Any], reading: r.Reading) -> tuple[str, str, str, str, int]:
     source, subject, time = event["source"], event.get("subject"), event.get("time")
-    told = _source_told(source)
+    told = source_told(source)
     if told is not None:
         reading.refuse("source_format", "/source", told)
     for name in ("source", "id", "subject"):
@@ -177,7 +179,7 @@ def _read_common(
         attributes[m.BY_TIME] = ""
     else:
         effective = r.day(effective_on, reading, "/data/effective_on") or 0
-    for name in _ATTRIBUTES:
+    for name in ATTRIBUTES:
         value = event.get(name)
         if value is not None:
             attributes[name] = str(value)
@@ -261,10 +263,10 @@ def _read_currency(value: Any, reading: r.Reading, path: str) -> str | None:
 def _check_whole(described: MilestoneType, values: list[Any], reading: r.Reading, *, is_held: bool) -> None:
     """Rules that concern more than one field."""
     struct = described.struct
-    if struct in _SNAPSHOTS:
+    if struct in SNAPSHOTS:
         names = struct.__struct_fields__
-        lines = values[names.index("lines") - _HEAD_FIELDS]
-        amount = values[names.index("amount") - _HEAD_FIELDS]
+        lines = values[names.index("lines") - HEAD_FIELDS]
+        amount = values[names.index("amount") - HEAD_FIELDS]
         if not lines and amount is None and not reading.reasons:
             reading.refuse("field_missing", "/data/lines", "give lines, or an amount")
     elif struct is m.MilestoneCorrected and not reading.reasons:
@@ -275,5 +277,7 @@ def _check_whole(described: MilestoneType, values: list[Any], reading: r.Reading
                 reading.refuse(reason.code, "/data/replacement" + reason.pointer, reason.message)
 
 
-_HEAD_FIELDS: Final = len(m.Milestone.__struct_fields__)
-_SNAPSHOTS: Final = frozenset({m.OpportunityOpened, m.OpportunityChanged, m.OpportunityWon})
+#: Fields that every milestone has, before those of its type.
+HEAD_FIELDS: Final = len(m.Milestone.__struct_fields__)
+#: Types that need lines or an amount.
+SNAPSHOTS: Final = frozenset({m.OpportunityOpened, m.OpportunityChanged, m.OpportunityWon})

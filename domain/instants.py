@@ -25,6 +25,9 @@ _INSTANT: Final = re.compile(
     re.ASCII,
 )
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+#: Seconds since midnight by `T08:36:`, and seconds by `26Z`, a leap second among them.
+_MINUTES: Final = {f"T{n // 60:02}:{n % 60:02}:": n * 60 for n in range(24 * 60)}
+_SECONDS: Final = {f"{n:02}Z": n for n in range(61)}
 
 
 class Instant(NamedTuple):
@@ -43,6 +46,9 @@ def parse_instant(text: str) -> Instant | None:
 
     A leap second counts as the second after it.
     """
+    usual = parse_usual_instant(text)
+    if usual is not None:
+        return Instant(usual, "")
     match = _INSTANT.fullmatch(text)
     if match is None:
         return None
@@ -58,6 +64,14 @@ def parse_instant(text: str) -> Instant | None:
         return Instant(day * _DAY_US + seconds * 1_000_000, "")
     micro = int(decimals[:6].ljust(6, "0"))
     return Instant(day * _DAY_US + seconds * 1_000_000 + micro, decimals[6:].rstrip("0"))
+
+
+def parse_usual_instant(text: str) -> int | None:
+    """Microseconds since 1970-01-01 UTC of `2026-01-31T08:36:26Z`; None for any other form."""
+    minute, second, day = _MINUTES.get(text[10:17]), _SECONDS.get(text[17:]), parse_day(text[:10])
+    if minute is None or second is None or day is None:
+        return None
+    return day * _DAY_US + (minute + second) * 1_000_000
 
 
 @lru_cache(maxsize=16_384)

@@ -20,6 +20,9 @@ from domain.refusals import Reason, pointer
 
 MAX_TEXT: Final = 1_000
 MAX_LINES: Final = 10_000
+MAX_QUANTITY: Final = 2**62
+#: The most decimals that an amount may have whose currency stands in another document.
+DECIMALS: Final = 4
 #: Numbers of one JSON object that are told to be out of place.
 _MOST_TOLD: Final = 100
 _LEAST_INTEGER: Final = -(2**63)
@@ -96,7 +99,7 @@ def amount(value: Any, reading: Reading, path: str) -> int | None:
 
 def decimal(value: Any, reading: Reading, path: str) -> str | None:
     """Money in the currency of another document: kept as text, checked where the currency is known."""
-    known = 4 if reading.decimals is None else reading.decimals
+    known = DECIMALS if reading.decimals is None else reading.decimals
     return None if _scaled(value, known, reading, path) is None else str(value)
 
 
@@ -108,7 +111,7 @@ def quantity(value: Any, reading: Reading, path: str) -> int | None:
         reading.refuse("quantity_format", path, 'must be a decimal in a text, e.g. "1.5"')
         return None
     try:
-        return parse_decimal(value, m.QUANTITY_DECIMALS, limit=2**62)
+        return parse_decimal(value, m.QUANTITY_DECIMALS, limit=MAX_QUANTITY)
     except AmountRefused as refused:
         reading.refuse(refused.code.replace("amount", "quantity"), path, str(refused))
         return None

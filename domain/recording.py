@@ -161,7 +161,8 @@ class Batch:
         known = self.known
         streams, root, versions, firsts = known.streams, known.forest.root, known.versions, known.firsts
         candidates = {streams[key] for key in wanted.keys if key in streams}
-        candidates.update(firsts[target].stream for target in wanted.identities if target in firsts)
+        if firsts:
+            candidates.update(firsts[target].stream for target in wanted.identities if target in firsts)
         # only roots have a remembered version
         unversioned = {root(stream) for stream in candidates if stream not in versions}
         conflicting = [

@@ -117,7 +117,10 @@ def register_arrays(connection: Connection[Any]) -> None:
 
 
 def chunked(rows: Sequence[bytes], size: int = 512) -> Iterator[bytes]:
-    """A binary COPY stream of packed rows, in pieces, so that the server works while the rest is packed."""
+    """A binary COPY stream of packed rows, or of parts of rows, joined in pieces.
+
+    The server works on a piece while the next is joined.
+    """
     yield COPY_HEADER + b"".join(rows[:size])
     for start in range(size, len(rows), size):
         yield b"".join(rows[start : start + size])
