@@ -6,10 +6,10 @@ belong here: parameters (api/parameters.py), what a measure is (projections).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, quote_plus
 
 import psycopg
 from psycopg import Connection
@@ -18,11 +18,12 @@ from api import cursors, days, reading, sheets
 from api.freshness import NotYetProjected
 from api.parameters import Question
 from domain.policies import DEFAULT_POLICIES, Policies
-from projections import reports, side
+from projections import generations, queries, reports, side
 from projections.explain import explain
 from projections.generations import Generation
-from projections.reports import PERIODS, Query, Window
+from projections.reports import PERIODS, Query
 
+_LIVE_MOMENT: Final = queries.statement("live_moment")
 #: Milliseconds that one question may take the database.
 MOST_MILLISECONDS: Final = 60_000
 
@@ -89,9 +90,7 @@ def _query(question: Question, known: int, generation: int, policies: Policies =
     )
 
 
-def _head(
-    question: Question, connection: Connection[Any], known: int, read: list[Generation]
-) -> dict[str, Any]:
+def _head(question: Question, known: int, time: str | None, read: list[Generation]) -> dict[str, Any]:
     span = (
         {"at": question.end.isoformat()}
         if question.is_at
@@ -103,19 +102,25 @@ def _head(
     return {
         "view": question.view,
         **span,
-        "known": {"position": known, "time": reading.recorded_at(connection, known)},
+        "known": {"position": known, "time": time},
         "basis": question.basis,
         "generation": read[0].id,
         "policies": list(dict.fromkeys(stamp for one in read for stamp in one.policies.stamps)),
     }
 
 
-def report(connection: Connection[Any], question: Question) -> dict[str, Any]:
+def report(
+    connection: Connection[Any], question: Question, memory: reports.InMemory | None = None
+) -> dict[str, Any]:
     """The answer to a report's question (contract.md section 4), with an `explain` link in every row.
 
+    memory: where the journal may be in memory.
     Raises ReportRefused, NoGeneration, GenerationGone, NotYetProjected, CursorRefused.
     """
     reports.checked(_query(question, 0, 0))
+    quick = None if memory is None else _from_memory(connection, question, memory)
+    if quick is not None:
+        return quick
     with one_moment(connection):
         pinned, known, offset = _pinned(connection, question)
         read = under(connection, question.policies, pinned, known)
@@ -129,13 +134,10 @@ def report(connection: Connection[Any], question: Question) -> dict[str, Any]:
             query = _query(question, known, generation.id, generation.policies)
             before = 0 if alone else offset
             paged = query._replace(offset=offset - before, limit=before + question.limit)
-            found = reports.run(connection, paged)
+            found = reports.run(connection, paged, memory)
             label = {"policy": question.policies[number]} if question.policies else {}
-            spans = {span.label: span for span in reports.windows(query)}
-            rows += [
-                {**label, **row, "explain": _explain_link(question, query, spans, row, label)}
-                for row in found.rows
-            ]
+            links = _explain_links(question, query, found.rows, label)
+            rows += [{**label, **row, "explain": link} for row, link in zip(found.rows, links, strict=True)]
             totals += [{**label, **row} for row in found.totals]
             unrated += [{**label, **row} for row in found.unrated]
             more = more or found.more
@@ -144,7 +146,7 @@ def report(connection: Connection[Any], question: Question) -> dict[str, Any]:
             rows = rows[offset : offset + question.limit]
         cursor = cursors.Cursor(known, pinned.id, offset + question.limit)
         return {
-            **_head(question, connection, known, read),
+            **_head(question, known, reading.recorded_at(connection, known), read),
             "rows": rows,
             "totals": totals,
             **({} if question.convert is None else {"unrated": unrated}),
@@ -152,38 +154,99 @@ def report(connection: Connection[Any], question: Question) -> dict[str, Any]:
         }
 
 
-def _explain_link(
-    question: Question,
-    query: Query,
-    spans: dict[str, Window],
-    row: dict[str, str | None],
-    label: dict[str, str],
-) -> str:
-    """Where the postings of one row are: the same question with the row's group values as filters."""
-    period = next((row[name] for name in query.by if name in PERIODS), None)
-    window = spans[period or ""]
-    asked: dict[str, str] = {}
+class _Declined(LookupError):
+    """Memory does not hold the answer."""
+
+
+class _MemoryAlone:
+    """Memory that says so where it does not hold an answer, so that the database is asked in one moment."""
+
+    def __init__(self, memory: reports.InMemory) -> None:
+        self._memory = memory
+
+    def answer(self, connection: Connection[Any], query: Query) -> reports.Report:
+        """As projections/reports.InMemory says. Raises _Declined."""
+        found = self._memory.answer(connection, query)
+        if found is None:
+            raise _Declined
+        return found
+
+
+def _from_memory(
+    connection: Connection[Any], question: Question, memory: reports.InMemory
+) -> dict[str, Any] | None:
+    """The first page of a report of the live generation from memory; None where it is to be read otherwise.
+
+    The database is asked one thing alone: what is live now. What is known by a position that it has taken in
+    never changes, so there is nothing that a transaction would have to hold still.
+    """
+    if question.cursor or question.policies or question.generation is not None or question.convert:
+        return None
+    days.read_all(connection)
+    known = question.known.position
+    if question.known.instant is not None:
+        known = reading.log_position(connection, question.known)
+    row = connection.execute(_LIVE_MOMENT, {"known": known}, prepare=True).fetchone()
+    if row is None:
+        return None
+    live, recorded_at = generations.made(row), row[5]
+    known = live.position if known is None else known
+    if known > live.position or (known and recorded_at is None):
+        return None
+    query = _query(question, known, live.id, live.policies)
+    try:
+        found = reports.run(connection, query, _MemoryAlone(memory))
+    except (_Declined, psycopg.errors.UndefinedTable):
+        return None
+    links = _explain_links(question, query, found.rows, {})
+    cursor = cursors.Cursor(known, live.id, question.limit)
+    return {
+        **_head(question, known, None if recorded_at is None else reading.text_of(recorded_at), [live]),
+        "rows": [{**row, "explain": link} for row, link in zip(found.rows, links, strict=True)],
+        "totals": found.totals,
+        "next": cursors.write(cursor, question.identity()) if found.more else None,
+    }
+
+
+def _explain_links(
+    question: Question, query: Query, rows: Sequence[Mapping[str, str | None]], label: dict[str, str]
+) -> list[str]:
+    """Where the postings of each row are: the same question with the row's group values as filters."""
+    period = next((name for name in query.by if name in PERIODS), None)
+    groups = [name for name in query.by if name not in PERIODS]
+    spans = {span.label: span for span in reports.windows(query)}
+    # parameters in order: text where all rows have the same, None where each has its own
+    asked: dict[str, str | None] = {}
     if question.is_at:
         asked["at"] = question.end.isoformat()
     else:
-        if window.start is not None:
-            asked["from"] = window.start.isoformat()
-        asked["to"] = window.end.isoformat()
+        if query.start is not None:
+            asked["from"] = None
+        asked["to"] = None
     asked |= {"known_position": str(query.known), "generation": str(query.generation)}
     if question.basis != "restated":
         asked["basis"] = question.basis
     asked |= label
     asked |= query.filters
-    asked |= {name: row[name] or "" for name in query.by if name not in PERIODS}
-    asked["currency"] = row["currency"] or ""
+    asked |= dict.fromkeys([*groups, "currency"])
     if query.convert is not None:
         day = "" if query.convert.on is None else f":{query.convert.on}"
-        asked |= {
-            "currency": query.convert.into,
-            "rate": f"{query.convert.rate}{day}",
-            "shown": row["currency"] or "",
-        }
-    return f"/v1/reports/{quote(query.view)}/explain?{urlencode(asked)}"
+        asked |= {"currency": query.convert.into, "rate": f"{query.convert.rate}{day}", "shown": None}
+    # nothing that was quoted has a brace
+    link = f"/v1/reports/{quote(query.view)}/explain?" + "&".join(
+        f"{name}={{}}" if value is None else f"{name}={quote_plus(value)}" for name, value in asked.items()
+    )
+    own = [name for name, value in asked.items() if value is None]
+    columns = []
+    for name in own:
+        if name in ("from", "to"):
+            days_ = {text: span.start if name == "from" else span.end for text, span in spans.items()}
+            columns.append([str(days_[(row[period] or "") if period else ""]) for row in rows])
+        else:
+            of = "currency" if name == "shown" else name
+            quoted = {value: quote_plus(value or "") for value in {row[of] for row in rows}}
+            columns.append([quoted[row[of]] for row in rows])
+    return [link.format(*values) for values in zip(*columns, strict=True)] if own else [link] * len(rows)
 
 
 def read_under(
@@ -199,9 +262,12 @@ def read_under(
     return found._replace(policies=policies)
 
 
-def explained(connection: Connection[Any], question: Question) -> dict[str, Any]:
+def explained(
+    connection: Connection[Any], question: Question, memory: reports.InMemory | None = None
+) -> dict[str, Any]:
     """The postings behind a row, which add up to it exactly; each with links to its fact and its source.
 
+    memory: where the journal may be in memory.
     Raises what `report` raises.
     """
     reports.checked(_query(question, 0, 0))
@@ -211,10 +277,10 @@ def explained(connection: Connection[Any], question: Question) -> dict[str, Any]
         query = _query(question, known, generation.id, generation.policies)
         found = explain(connection, query._replace(offset=offset))
         # the sums of all pages, not of this one
-        sums = reports.run(connection, query._replace(by=())).totals
+        sums = reports.run(connection, query._replace(by=()), memory).totals
         more = cursors.Cursor(known, generation.id, offset + question.limit)
         return {
-            **_head(question, connection, known, [generation]),
+            **_head(question, known, reading.recorded_at(connection, known), [generation]),
             "filters": question.filters,
             "sums": sums,
             "postings": [_linked(posting) for posting in found.postings],

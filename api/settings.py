@@ -28,9 +28,11 @@ class SettingsRefused(ValueError):
 class Settings(BaseSettings):
     """Everything that may differ from one installation to the next. Arguments go before the environment."""
 
+    # the prefix: fields may be given by name, and COLUMNS, TOKEN and HOST are variables of other programs
     model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True, env_parse_none_str=None
-    )
+        frozen=True, extra="ignore", populate_by_name=True, env_prefix="CAIRN_", env_ignore_empty=True,
+        env_parse_none_str=None,
+    )  # fmt: skip
 
     host: str = Field("127.0.0.1", alias="CAIRN_HOST", description="Address that the API listens on.")
     port: int = Field(
@@ -66,6 +68,14 @@ class Settings(BaseSettings):
         le=512 * MEBIBYTE,
         alias="CAIRN_MAX_BODY",
         description="Largest request body, in bytes or as `64MiB`.",
+    )
+    columns: ByteSize = Field(
+        ByteSize(512 * MEBIBYTE),
+        ge=0,
+        alias="CAIRN_COLUMNS_MEMORY",
+        description="Memory that the live journal may take in the API, so that reports are read without"
+        " the database: about 110 bytes a posting while it is loaded, half of that later. Where it would"
+        " take more, and with 0, the database answers.",
     )
     log: Literal["debug", "info", "warning", "error"] = Field(
         "info", alias="CAIRN_LOG", description="Least level of the log lines on stderr; requests are `info`."

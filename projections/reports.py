@@ -1,4 +1,4 @@
-"""Reports: a question answered as one statement over the journal.
+"""Reports: a question answered from columns in memory where there are some, else as one SQL statement.
 
 Belongs here: running it, pages and totals. Does not belong here: what may be asked (projections/questions),
 its SQL (projections/statements), what a measure is (projections/measures), conversion between currencies
@@ -7,7 +7,7 @@ its SQL (projections/statements), what a measure is (projections/measures), conv
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from psycopg import Connection, sql
 
@@ -46,16 +46,25 @@ __all__ = [
 ]  # fmt: skip
 
 
-def run(connection: Connection[Any], query: Query) -> Report:
+class InMemory(Protocol):
+    """Something that may know the answer without SQL (projections/columns): the very same one."""
+
+    def answer(self, connection: Connection[Any], query: Query) -> Report | None:
+        """A report, totals of whole views left out; None where SQL has to answer."""
+
+
+def run(connection: Connection[Any], query: Query, memory: InMemory | None = None) -> Report:
     """Answer a question. Raises ReportRefused where it can't be put that way."""
     view = checked(query)
-    found = conversion.run(connection, query) if query.convert is not None else _summed(connection, query)
+    found = None if memory is None else memory.answer(connection, query)
+    if found is None:
+        found = conversion.run(connection, query) if query.convert is not None else _summed(connection, query)
     if not view.whole:
         return found
     whole = query._replace(by=(), offset=0, limit=MAX_ROWS)
     if query == whole:
         return found._replace(totals=found.rows)
-    return found._replace(totals=run(connection, whole).totals)
+    return found._replace(totals=run(connection, whole, memory).totals)
 
 
 def _summed(connection: Connection[Any], query: Query) -> Report:

@@ -14,7 +14,7 @@ from domain.instants import to_date
 from domain.policies import Policies
 from projections import accounts as a
 from projections import merges, periods, queries
-from projections.deals import number_of
+from projections.deals import numbers_of
 from projections.formulas import bucket_of, counting, measured_columns, readings, summed_measures
 from projections.measures import View, accounts_of
 from projections.periods import FirstOpen
@@ -111,11 +111,11 @@ def _filter_deal(connection: Connection[Any], parts: Parts, query: Query) -> Non
     key = query.filters["deal"]
     if not parts.as_reported:
         parts.filters.append("AND p.deal = ANY(%(only_deals)s::bigint[])")
-        parts.values["only_deals"] = _deals(connection, key, query.generation, query.known)
+        parts.values["only_deals"] = deals_called(connection, key, query.generation, query.known)
         return
     # As it was when the window was reported: it may have become part of another deal since.
     counted = [parts.opened.last_counted(window.end, query.known) for window in windows(query)]
-    found = {upto: _deals(connection, key, query.generation, upto) for upto in set(counted)}
+    found = {upto: deals_called(connection, key, query.generation, upto) for upto in set(counted)}
     pairs = [(n, deal) for n, upto in enumerate(counted) for deal in found[upto]]
     parts.filters.append(
         "AND p.deal = ANY(%(only_deals)s::bigint[]) AND (w.n, p.deal) IN"
@@ -124,13 +124,9 @@ def _filter_deal(connection: Connection[Any], parts: Parts, query: Query) -> Non
     parts.values.update(only_n=[n for n, _ in pairs], only_deals=[deal for _, deal in pairs])
 
 
-def _deals(connection: Connection[Any], key: str, generation: int, known: int) -> list[int]:
+def deals_called(connection: Connection[Any], key: str, generation: int, known: int) -> list[int]:
     """The numbers of the deals that a key means; where none had it, 0, which no deal has."""
-    if not key:
-        return [0]  # every deal has a name
-    asked = {"name": key, "known": known}
-    rows = connection.execute(queries.statement("named_deals", generation), asked).fetchall()
-    return sorted({int(row[0]) for row in rows}) or [number_of(connection, key, generation, known)]
+    return numbers_of(connection, key, generation, known) if key else [0]  # every deal has a name
 
 
 def _journal(connection: Connection[Any], query: Query) -> Parts:

@@ -26,6 +26,7 @@ from projections import accounts as a
 from projections import bridge, rebuild, reports
 from projections.measures import VIEWS
 from scripts.campaigning.trying import Property, Story, shuffled
+from tests.projections import in_memory
 from tests.projections.books import Books as MemoryBooks
 from tests.projections.books import MemoryLog, Posting, worth
 from tests.projections.served import House
@@ -249,9 +250,28 @@ def _held(
     return {key: format_minor(amount, key[1]) for key, amount in held.items() if amount}
 
 
+def columns_equal_sql(story: Story, dice: random.Random) -> str | None:
+    """Any question is answered from memory as SQL answers it, also while facts come in."""
+    with house() as here:
+        pieces = _pieces(story, dice)
+        here.record(next(pieces))
+        generation = here.project().id
+        memory = in_memory.loaded(here.connection, generation)
+        for piece in pieces:
+            here.record(piece)
+            here.project()
+            questions = in_memory.Questions(here.connection, generation, dice, _FIRST, 800)
+            for known in (here.head(), 1 + int(dice.random() * here.head())):
+                told = in_memory.differs(here.connection, memory, questions.draw(known))
+                if told is not None:
+                    return told
+    return None
+
+
 PROPERTIES: Final = (
     Property("batches", drawn, any_batches, served=True),
     Property("sql_equals_python", drawn, sql_equals_python, served=True),
+    Property("columns_equal_sql", drawn, columns_equal_sql, served=True),
     Property("order_served", drawn, any_order_served, served=True),
     Property("bridge", drawn, bridge_adds_up, served=True),
 )

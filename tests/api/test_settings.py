@@ -126,3 +126,11 @@ def test_an_open_ledger_answers_no_other_web_page(sent: dict[str, str]) -> None:
 )
 def test_an_open_ledger_answers_this_machine(sent: dict[str, str]) -> None:
     Guard(None).check("/v1/events", headers(**sent))
+
+
+def test_variables_of_other_programs_are_not_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = load()
+    for name, field in Settings.model_fields.items():
+        if name.upper() != field.alias:
+            monkeypatch.setenv(name.upper(), "80")  # COLUMNS is the width of a terminal, HOST anybody's
+    assert load() == plain
