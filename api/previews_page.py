@@ -1,0 +1,391 @@
+"""A preview as one page of HTML that needs nothing beside itself: no script, no font, no other file.
+
+Belongs here: tables and charts of the answer (api/previewing). Does not belong here: figures. Whatever came
+from a source is escaped. Lengths in charts are worked out in whole numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from html import escape
+from typing import Any, Final
+
+_STYLE: Final = """
+:root { color-scheme: light; --ink: #1d2733; --soft: #5c6b7a; --line: #dde4ea; --up: #1f7a4d; --down: #b3372f;
+  --paper: #fff; --shade: #f5f8fa; --mark: #2457a6 }
+* { box-sizing: border-box }
+body { margin: 0; background: var(--shade); color: var(--ink);
+  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif }
+main { max-width: 1120px; margin: 0 auto; padding: 32px 24px 64px }
+h1 { font-size: 26px; margin: 0 0 4px }
+h2 { font-size: 19px; margin: 40px 0 10px }
+h3 { font-size: 15px; margin: 0 }
+p { margin: 6px 0 } .soft { color: var(--soft) } code { font-size: 13px; overflow-wrap: anywhere }
+.verdict { font-size: 18px; border-left: 4px solid var(--mark); background: var(--paper); padding: 12px 16px;
+  margin: 18px 0 }
+.wide { overflow-x: auto; background: var(--paper); border: 1px solid var(--line); border-radius: 6px }
+table { border-collapse: collapse; width: 100%; font-size: 13.5px }
+th { text-align: left; color: var(--soft); font-weight: 600; background: var(--shade); white-space: nowrap }
+th, td { padding: 6px 12px; border-bottom: 1px solid var(--line); vertical-align: top }
+tr:last-child td { border-bottom: 0 }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
+.up { color: var(--up) } .down { color: var(--down) }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(330px, 1fr)); gap: 14px }
+figure { margin: 0; background: var(--paper); border: 1px solid var(--line);
+  border-radius: 6px; padding: 12px }
+figcaption { display: flex; justify-content: space-between; gap: 8px; font-size: 13px; margin-bottom: 6px }
+svg { display: block; width: 100%; height: auto } svg text { font-size: 10px; fill: #5c6b7a }
+details { margin-top: 10px } summary { cursor: pointer; color: var(--mark); padding: 4px 0 }
+"""
+_MINUS: Final = "\N{MINUS SIGN}"
+#: Rows of a table and charts of a view, at most.
+_ROWS: Final = 60
+_CHARTS: Final = 4
+_WIDTH, _HEIGHT = 320, 110
+_NAMES: Final = {
+    "arr_movement": "ARR movement",
+    "arr": "ARR",
+    "restated": "restated",
+    "as_reported": "as reported",
+}
+
+
+def page(answer: Mapping[str, Any]) -> str:
+    """The whole page."""
+    old, new, known = answer["from"], answer["to"], answer["known"]
+    number = new["generation"]
+    body = [
+        f"<h1>What promoting generation {number} changes</h1>",
+        _soft(
+            f"Compared with generation {old['generation']}, as known at position {known['position']:,}"
+            f" ({_text(known['time'])})."
+        ),
+        f'<p class="verdict">{_text(answer["verdict"])}</p>',
+        _rules(answer),
+        _summary(answer),
+        _charts(answer),
+        _totals(answer),
+        _groups(answer),
+        _then(answer),
+        _deals(answer),
+        _facts(answer),
+        _findings(answer),
+        "<h2>What to do</h2>",
+        f"<p>Make it live: <code>cairn generations promote {number}</code>.</p>",
+        f"<p>Drop it: <code>cairn generations drop {number}</code>.</p>",
+    ]
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>Preview of generation {number}</title><style>{_STYLE}</style></head>"
+        f"<body><main>{''.join(body)}</main></body></html>\n"
+    )
+
+
+def _soft(text: str) -> str:
+    return f'<p class="soft">{text}</p>'
+
+
+def _text(value: Any) -> str:
+    return escape("-" if value is None else str(value))
+
+
+def _name(word: str) -> str:
+    return _text(_NAMES.get(word, word.replace("_", " ")))
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 0) -> str:
+    """A table whose last columns are numbers. rows: as HTML."""
+    first = len(head) - numbers
+    titles = "".join(
+        f"<th{' class=n' if at >= first else ''}>{_text(one)}</th>" for at, one in enumerate(head)
+    )
+    lines = "".join(
+        "<tr>"
+        + "".join(f"<td{' class=n' if at >= first else ''}>{one}</td>" for at, one in enumerate(row))
+        + "</tr>"
+        for row in rows
+    )
+    return f'<div class="wide"><table><thead><tr>{titles}</tr></thead><tbody>{lines}</tbody></table></div>'
+
+
+def _signed(amount: str | None) -> str:
+    if amount is None:
+        return "-"
+    if amount.startswith("-"):
+        return f'<span class="down">{_MINUS}{_grouped(amount[1:])}</span>'
+    return f'<span class="up">+{_grouped(amount)}</span>'
+
+
+def _amount(amount: str | None) -> str:
+    if amount is None:
+        return "-"
+    return f"{_MINUS}{_grouped(amount[1:])}" if amount.startswith("-") else _grouped(amount)
+
+
+def _grouped(amount: str) -> str:
+    whole, point, rest = amount.partition(".")
+    return f"{int(whole):,}{point}{rest}"
+
+
+def _size(amount: str | None) -> Decimal:
+    return abs(Decimal(amount or "0"))
+
+
+def _minor(amount: str | None) -> int:
+    """A decimal as a whole number in its last place."""
+    return int((amount or "0").replace(".", ""))
+
+
+# -- parts ------------------------------------------------------------------------------------------------
+
+
+def _rules(answer: Mapping[str, Any]) -> str:
+    old, new = answer["from"], answer["to"]
+    rows = [
+        [
+            "code" if rule["kind"] == "logic" else "policy",
+            f"<code>{_text(rule['name'])}</code>" + (" (read only)" if rule["reads_only"] else ""),
+            f"<code>{_text(rule['before'])}</code>",
+            f"<code>{_text(rule['after'])}</code>",
+            _text(rule["since"]),
+        ]
+        for rule in answer["rules"]
+    ]
+    found = ["<h2>What was changed</h2>"]
+    if rows:
+        found.append(_table(["kind", "rule or setting", "before", "after", "from"], rows))
+    else:
+        found.append(
+            f"<p>Neither the rules (<code>{_text(new['rules'])}</code>) nor the policies "
+            f"({_text(', '.join(new['policies']))}) differ.</p>"
+        )
+    if answer["journals"] is not None:
+        digests = answer["journals"]["digests"]
+        found.append(
+            "<p>Both journals have the same digest (SHA-256 over all rows, sorted): generation "
+            f"{old['generation']} <code>{_text(digests['from'])}</code>, generation {new['generation']} "
+            f"<code>{_text(digests['to'])}</code>.</p>"
+        )
+    return "".join(found)
+
+
+def _tables(answer: Mapping[str, Any], **wanted: Any) -> list[Mapping[str, Any]]:
+    return [
+        table for table in answer["tables"] if all(table[name] == value for name, value in wanted.items())
+    ]
+
+
+def _summary(answer: Mapping[str, Any]) -> str:
+    rows = []
+    same: dict[str, None] = {}
+    for clock in ("now", "then"):
+        for table in _tables(answer, clock=clock, by=None):
+            alike = _tables(answer, view=table["view"], basis=table["basis"], clock=clock)
+            compared = sum(one["compared"] for one in alike)
+            if not compared:
+                same[_name(table["view"])] = None
+                continue
+            groups = [
+                f"{one['by']} ({one['differing']:,})" for one in alike if one["by"] and one["differing"]
+            ]
+            rows.append(
+                [
+                    _name(table["view"]), _name(table["basis"]), clock, _text(", ".join(groups) or None),
+                    f"{compared:,}", f"{table['differing']:,}", f"{sum(one['differing'] for one in alike):,}",
+                ]
+            )  # fmt: skip
+    if not answer["tables"]:
+        return ""
+    head = ["view", "basis", "known", "dimensions that change", "compared", "totals changed", "all changed"]
+    told = _soft(
+        f"Of {', '.join(same)} every posting counts as before." if same else "Every view was compared."
+    )
+    return "<h2>Figures compared</h2>" + _table(head, rows, numbers=3) + told
+
+
+def _charts(answer: Mapping[str, Any]) -> str:
+    figures = []
+    for table in _tables(answer, clock="now", basis="restated", by=None):
+        series: dict[tuple[str, str], dict[str, str]] = {}
+        for cell in table["cells"]:
+            if cell["measure"] not in ("nrr", "grr"):
+                series.setdefault((cell["measure"], cell["currency"]), {})[cell["window"]] = cell[
+                    "difference"
+                ]
+        largest = sorted(series, key=lambda key: -max(map(_size, series[key].values())))
+        figures += [
+            _chart(
+                f"{_NAMES.get(table['view'], table['view'])}: {key[0]}", key[1], series[key], answer["months"]
+            )
+            for key in largest[:_CHARTS]
+        ]
+    if not figures:
+        return ""
+    return f'<h2>Change by month</h2><div class="charts">{"".join(figures)}</div>'
+
+
+def _chart(title: str, currency: str, change: Mapping[str, str], months: Sequence[str]) -> str:
+    """Bars of the differences by month, above and below a line."""
+    places = [number for number, month in enumerate(months) if month in change]
+    first, last = max(0, places[0] - 2), min(len(months), places[-1] + 3)
+    shown = months[first:last]
+    most = max(abs(_minor(one)) for one in change.values())
+    above = any(_minor(one) > 0 for one in change.values())
+    below = any(_minor(one) < 0 for one in change.values())
+    room = _HEIGHT - 24
+    line = 6 + (room if not below else 0 if not above else room // 2)
+    reach = room // 2 if above and below else room
+    step = _WIDTH * 100 // len(shown)
+    bars = []
+    for number, month in enumerate(shown):
+        minor = _minor(change.get(month))
+        height = max(abs(minor) * reach // most, 1) if minor else 0
+        x, width = number * step, max(step * 8 // 10, 80)
+        top = line - height if minor > 0 else line
+        colour = "#1f7a4d" if minor > 0 else "#b3372f"
+        told = f"{month}: {change.get(month, '0')} {currency}"
+        bars.append(
+            f'<rect x="{_hundredths(x)}" y="{top}" width="{_hundredths(width)}" height="{height}" '
+            f'fill="{colour}"><title>{_text(told)}</title>'
+            "</rect>"
+        )
+    largest = max(change.values(), key=lambda one: abs(_minor(one)))
+    return (
+        f"<figure><figcaption><h3>{_text(title.replace('_', ' '))}</h3>"
+        f"<span>{_signed(largest)} {_text(currency)} at most</span></figcaption>"
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{_text(title)} by month">'
+        f'<line x1="0" x2="{_WIDTH}" y1="{line}" y2="{line}" stroke="#9aa8b5" stroke-width="0.5"/>'
+        f"{''.join(bars)}"
+        f'<text x="0" y="{_HEIGHT - 3}">{_text(shown[0])}</text>'
+        f'<text x="{_WIDTH}" y="{_HEIGHT - 3}" text-anchor="end">{_text(shown[-1])}</text></svg></figure>'
+    )
+
+
+def _hundredths(number: int) -> str:
+    return f"{number // 100}.{number % 100:02d}"
+
+
+def _cells(table: Mapping[str, Any], *, group: str | None) -> str:
+    """The cells of one table; the largest where there are many."""
+    cells = sorted(table["cells"], key=lambda cell: -_size(cell["difference"]))[:_ROWS]
+    chosen = {id(cell) for cell in cells}
+    rows = []
+    for cell in table["cells"]:
+        if id(cell) in chosen:
+            named = [_text(cell[group])] if group else []
+            names = [one["deal"].rpartition(":")[2] for one in cell.get("deals", ())]
+            beside = [] if group else [", ".join(_text(name) for name in names) or "-"]
+            rows.append(
+                [
+                    _text(cell["window"]), *named, _text(cell["measure"]), *beside,
+                    _text(cell["currency"]), _amount(cell["before"]), _amount(cell["after"]),
+                    _signed(cell["difference"]),
+                ]
+            )  # fmt: skip
+    head = ["month", *([group] if group else []), "measure", *([] if group else ["deals"])]
+    left = table["differing"] - len(rows)
+    also = f'<p class="soft">and {left:,} smaller differences</p>' if left > 0 else ""
+    return _table([*head, "currency", "before", "after", "difference"], rows, numbers=3) + also
+
+
+def _folded(table: Mapping[str, Any], title: str, *, group: str | None, is_open: bool = False) -> str:
+    return (
+        f"<details{' open' if is_open else ''}><summary>{title}: {table['differing']:,} of "
+        f"{table['compared']:,} change</summary>{_cells(table, group=group)}</details>"
+    )
+
+
+def _totals(answer: Mapping[str, Any]) -> str:
+    found = [
+        _folded(table, f"{_name(table['view'])}, {_name(table['basis'])}", group=None)
+        for table in _tables(answer, clock="now", by=None)
+        if table["differing"]
+    ]
+    return "<h2>Totals, month by month</h2>" + "".join(found) if found else ""
+
+
+def _groups(answer: Mapping[str, Any]) -> str:
+    found = [
+        _folded(
+            table,
+            f"{_name(table['view'])} by {_text(table['by'])}, {_name(table['basis'])}",
+            group=table["by"],
+        )
+        for table in _tables(answer, clock="now")
+        if table["by"] and table["differing"]
+    ]
+    return "<h2>By dimension</h2>" + "".join(found) if found else ""
+
+
+def _then(answer: Mapping[str, Any]) -> str:
+    found = [
+        _folded(table, f"{_name(table['view'])}, {_name(table['basis'])}", group=None)
+        for table in _tables(answer, clock="then")
+        if table["differing"]
+    ]
+    if not answer["tables"]:
+        return ""
+    explained = _soft(
+        "Each month of recording: what stood, or had come about since the beginning, on its last day, as it"
+        " was known at its last position."
+    )
+    nothing = "<p>What was known at the end of every month of recording stays as it was.</p>"
+    return f"<h2>History as it was known</h2>{explained}{''.join(found) or nothing}"
+
+
+def _deals(answer: Mapping[str, Any]) -> str:
+    parts = answer["deals"]
+    if not parts:
+        return ""
+    rows = [
+        [
+            _text(part["deal"]), _name(part["view"]), _text(part["measure"]), _text(part["window"]),
+            _text(part["currency"]), _signed(part["largest"]), _amount(part["moved"]), _bar(part, parts),
+        ]
+        for part in sorted(parts, key=lambda one: -_size(one["moved"]))[:_ROWS]
+    ]  # fmt: skip
+    head = ["deal", "view", "measure", "most in", "currency", "difference", "moved in all", ""]
+    return "<h2>Deals behind it</h2>" + _table(head, rows, numbers=3)
+
+
+def _bar(part: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> str:
+    alike = [abs(_minor(one["moved"])) for one in parts if one["currency"] == part["currency"]]
+    width = max(abs(_minor(part["moved"])) * 90 // (max(alike) or 1), 1)
+    return (
+        f'<svg viewBox="0 0 90 10" width="90" height="10" aria-hidden="true" style="width:90px">'
+        f'<rect width="{width}" height="10" fill="#2457a6"/></svg>'
+    )
+
+
+def _facts(answer: Mapping[str, Any]) -> str:
+    rows = []
+    for fact in answer["facts"][:_ROWS]:
+        changes = "<br>".join(
+            f"{_text(one['debit'])} → {_text(one['credit'])} "
+            + (_amount(one["amount"]) if fact["read_otherwise"] else _signed(one["amount"]))
+            + f" {_text(one['currency'])}"
+            for one in fact["changes"][:6]
+        )
+        rows.append(
+            [
+                _text(fact["deal"]), f"{fact['position']:,}", f"<code>{_text(fact['type'])}</code>",
+                f"{_text(fact['source'])}<br><code>{_text(fact['id'])}</code>", _text(fact["effective_on"]),
+                ("read otherwise:<br>" if fact["read_otherwise"] else "") + changes,
+                "<br>".join(f"<code>{_text(rule)}</code>" for rule in fact["rules"]) or "-",
+            ]
+        )  # fmt: skip
+    if not rows:
+        return ""
+    head = ["deal", "position", "type", "source and id", "effective", "posted otherwise", "because of"]
+    return "<h2>Facts behind it</h2>" + _table(head, rows)
+
+
+def _findings(answer: Mapping[str, Any]) -> str:
+    rows = [[_text(one["code"]), f"{one['gone']:,}", f"{one['come']:,}"] for one in answer["findings"]]
+    if not rows:
+        return ""
+    return "<h2>What the rules find</h2>" + _table(
+        ["exception or condition", "no longer", "newly"], rows, numbers=2
+    )

@@ -1,0 +1,100 @@
+"""Two generations' reports asked one by one, to hold a preview against.
+
+Belongs here: asking every figure of a comparison by `reports.run`. Does not belong here: stories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from typing import Any
+
+from domain.money import format_minor
+from projections import generations, reports
+from projections.preview.axes import Axis, months_of, recorded_months, span_of
+from projections.preview.comparing import GROUPS, NOW, THEN, query_of, views_of
+from projections.preview.differing import differing
+from projections.preview.journals import Journals
+from projections.questions import BASES, MAX_ROWS, Query, Window
+from tests.projections.served import House
+
+TODAY = date(2024, 6, 30)
+#: view, basis, clock, by -> (window, group, currency, measure) -> before, after
+Figures = dict[tuple[str, str, str, str], dict[tuple[str, str | None, str, str], tuple[Any, Any]]]
+
+
+def journals(house: House, old: generations.Generation, new: generations.Generation, known: int) -> Journals:
+    """Both journals, with all deals that differ."""
+    found = differing(house.connection, old.id, new.id, known)
+    span = span_of(house.connection, [old.id, new.id], known, TODAY)
+    return Journals(
+        house.connection, old, new, known, found.of("posting", "deal_dimension"), found.topics,
+        months_of(span.first, span.last, TODAY), recorded_months(house.connection, known),
+    )  # fmt: skip
+
+
+def previewed(found: Journals, groups: Iterable[str] = GROUPS, bases: Iterable[str] = BASES) -> Figures:
+    """What the comparison says differs."""
+    told: Figures = {}
+    for clock in (NOW, THEN):
+        for basis in bases:
+            for view in views_of(clock, basis):
+                compared = found.compared(view, basis, clock)
+                for by in groups if clock == NOW else ("",):
+                    cells = compared.table(by, 10**6)[2]
+                    told[view, basis, clock, by] = {cell[:4]: cell[4:6] for cell in cells}
+    return told
+
+
+def asked(
+    house: House,
+    old: generations.Generation,
+    new: generations.Generation,
+    known: int,
+    keys: Iterable[tuple[str, str, str, str]],
+    axes: Mapping[str, Axis],
+) -> Figures:
+    """The same, each figure asked of both generations."""
+    return {key: _asked(house, old, new, known, key, axes[key[2]]) for key in keys}
+
+
+def _asked(
+    house: House,
+    old: generations.Generation,
+    new: generations.Generation,
+    known: int,
+    key: tuple[str, str, str, str],
+    axis: Axis,
+) -> dict[tuple[str, str | None, str, str], tuple[Any, Any]]:
+    view, basis, clock, by = key
+    found: dict[tuple[str, str | None, str, str], list[Any]] = {}
+    for side, generation in enumerate((old, new)):
+        for label, query in _questions(view, basis, clock, by, known, generation, axis):
+            measures = reports.checked(query).measures
+            ratios = reports.checked(query).ratios
+            for row in reports.run(house.connection, query).rows:
+                for measure in measures:
+                    group, currency = row[by] if by else None, str(row["currency"])
+                    empty: Any = None if measure in ratios else format_minor(0, currency)
+                    place = label or str(row["month"]), group, currency, measure
+                    found.setdefault(place, [empty, empty])[side] = row[measure]
+    return {place: (pair[0], pair[1]) for place, pair in found.items() if pair[0] != pair[1]}
+
+
+def _questions(
+    view: str, basis: str, clock: str, by: str, known: int, generation: generations.Generation, axis: Axis
+) -> Iterator[tuple[str, Query]]:
+    """Questions with the window that each is about; months at once where a report has them, then without."""
+    groups = (by,) if by else ()
+    windows = list(enumerate(axis.windows))
+    if clock == NOW and view != "arr":
+        months, windows = axis.windows[1:-1], [windows[0], windows[-1]]
+        spanning = Window("", months[0].start, months[-1].end)
+        query = query_of(
+            view, spanning, known, generation.id, generation.policies, False, by=("month", *groups)
+        )
+        yield "", query._replace(basis=basis, limit=MAX_ROWS)
+    for number, window in windows:
+        upto = known if axis.known is None else int(axis.known[number])
+        query = query_of(view, window, upto, generation.id, generation.policies, clock == THEN, by=groups)
+        yield window.label, query._replace(basis=basis, limit=MAX_ROWS)

@@ -1,0 +1,263 @@
+"""Previews: every figure that two generations report otherwise, as their reports say one by one."""
+
+import json
+from contextlib import suppress
+from datetime import date
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from domain.policies import DEFAULT_POLICIES, Policies, Version
+from domain.refusals import Refused
+from projections import digests, generations, promoting, rebuild, reports
+from projections.generations import Generation
+from projections.preview import previewing
+from projections.preview.cells import TOTAL
+from projections.preview.comparing import NOW, THEN
+from projections.preview.differing import differing, journal_digest
+from projections.preview.exact import earned, safe
+from projections.preview.previewing import Preview
+from projections.projector import Projector
+from projections.proration import earned as earned_one
+from scripts.sample_company import make_sample
+from tests.projections import events as e
+from tests.projections.events import Event
+from tests.projections.previewed import TODAY, asked, journals, previewed
+from tests.projections.served import House
+from tests.projections.stories import crowd, usual
+
+#: What a policy may set that changes figures, from a day in the stories on.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "months": {"proration": "monthly"},
+    "won": {"booking_trigger": "won"},
+    "due": {"liability": "due"},
+    "paid": {"liability": "paid"},
+    "posted otherwise": {"arr_live": "activation", "renewal_booked": "service_start"},
+}
+_FIRST = 19_730  # 2024-01-08
+
+
+def under(**setting: Any) -> Policies:
+    return Policies([Version("house", "2", _FIRST, setting)])
+
+
+def beside(house: House, policies: Policies = DEFAULT_POLICIES) -> Generation:
+    """Another generation of the whole log, ready."""
+    with house.connection.transaction():
+        made = generations.make(house.connection, "building", policies)
+        generations.index(house.connection, made.id)
+    Projector(house.schema, made.id).catch_up(house.connection)
+    house.connection.execute("UPDATE generation SET state = 'ready' WHERE id = %s", (made.id,))
+    return made._replace(position=house.head())
+
+
+def compared(house: House, old: Generation, new: Generation, **rest: Any) -> Preview:
+    return previewing.compare(house.connection, old, new, today=TODAY, **rest)
+
+
+def closed(period: str, on: str) -> Event:
+    return e.event(
+        "period.closed", on, f"period/{period}", by="ledger/cairn/acme", deal=None, period=period, actor="b"
+    )
+
+
+def recorded_in_three_months(house: House, url: str, told: list[Event]) -> None:
+    """A third of the story each, with a period closed in between."""
+    third = len(told) // 3
+    parts = (
+        told[:third],
+        [closed("2024-01", "2024-02-05"), *told[third : 2 * third]],
+        [closed("2024-03", "2024-04-05"), *told[2 * third :]],
+    )
+    for number, part in enumerate(parts):
+        house.record(part)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(
+                f"UPDATE {house.schema}.log_commit SET recorded_at = timestamptz '2024-02-10 12:00Z'"
+                " + interval '2 month' * %s + interval '1 s' * first WHERE recorded_at > '2025-01-01'",
+                (number,),
+            )
+
+
+def tampered(house: House, generation: int) -> None:
+    """Other postings and other groups, as other rules would have made them."""
+    for statement in (
+        f"UPDATE posting_g{generation} SET amount = amount + 7 WHERE deal % 5 = 1 AND debit = 15",
+        f"DELETE FROM posting_g{generation} WHERE deal % 5 = 2 AND credit IN (53, 64)",
+        f"UPDATE posting_g{generation} SET effective = effective + 31, due = due - 40 WHERE deal % 7 = 3",
+        f"UPDATE deal_dimension_g{generation} SET value = value || 'x' WHERE deal % 4 = 1",
+    ):
+        house.connection.execute(statement)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_figure_that_differs_is_told_as_reports_have_it(
+    house: House, database_url: str, name: str
+) -> None:
+    recorded_in_three_months(house, database_url, [*usual("Z-1", 9), *usual("Z-2", 20), *crowd(7, 4, 14)])
+    old, new = house.project(), beside(house, under(**SETTINGS[name]))
+    if name == "posted otherwise":
+        tampered(house, new.id)
+    found = journals(house, old, new, old.position)
+    told = previewed(found, (TOTAL, "product", "customer", "class"))
+    axes = {NOW: found.months, THEN: found.moments}
+    assert any(told.values()), "something differs"
+    assert asked(house, old, new, old.position, told, axes) == told
+
+
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10**6), name=st.sampled_from(list(SETTINGS)))
+def test_the_totals_of_any_story_are_told_as_reports_have_them(house: House, seed: int, name: str) -> None:
+    house.record(crowd(seed, 2, 10))
+    old, new = house.project(), beside(house, under(**SETTINGS[name]))
+    found = journals(house, old, new, old.position)
+    told = previewed(found, (TOTAL,))
+    assert asked(house, old, new, old.position, told, {NOW: found.months, THEN: found.moments}) == told
+
+
+def test_nothing_changed_is_proved_by_two_equal_digests(house: House) -> None:
+    house.record(crowd(3, 3, 12))
+    found = compared(house, house.project(), beside(house))
+    assert found.is_same
+    assert not found.differs
+    assert found.journals is not None
+    assert found.journals[0] == found.journals[1]
+    assert (found.rules, found.tables, found.topics) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE posting_g{n} SET line = 'x' WHERE ctid = (SELECT min(ctid) FROM posting_g{n})",
+        "INSERT INTO posting_g{n} SELECT * FROM posting_g{n} LIMIT 1",
+        "UPDATE deal_name_g{n} SET name = name || 'x' WHERE ctid = (SELECT min(ctid) FROM deal_name_g{n})",
+        "INSERT INTO signal_g{n} VALUES (1, 1, 1, 0, '2024-01-01', 1, 'CONFLICT', '', '', '')",
+        "INSERT INTO fact_place_g{n} VALUES (1, 1, 1)",
+        "INSERT INTO key_place_g{n} VALUES (1, 1, 'k')",
+        "INSERT INTO notice_g{n} VALUES (1, 1, 1, 'period.closed.v1', 'x')",
+    ],
+)
+def test_one_row_of_any_table_is_enough_for_the_journals_to_differ(house: House, change: str) -> None:
+    house.record([*usual("O-1"), *usual("O-2")])
+    old, new = house.project(), beside(house)
+    house.connection.execute(change.format(n=new.id))
+    known = house.head()
+    assert not differing(house.connection, old.id, new.id, known).is_none
+    one, other = (journal_digest(house.connection, g.id, known) for g in (old, new))
+    assert one != other
+
+
+def test_the_rule_the_deals_and_the_facts_are_named(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.record([*usual("O-1"), *usual("O-2", 2)])
+    old = house.project()
+    changed = {**digests.rules_digests(), "rules/billing": "0123456789abcdef"}
+    new = beside(house)
+    house.connection.execute(
+        "UPDATE generation SET rules = 'other', rules_by_module = %s WHERE id = %s",
+        (json.dumps(changed), new.id),
+    )
+    house.connection.execute(
+        f"UPDATE posting_g{new.id} SET amount = amount + 5 WHERE debit = 15 AND credit = 19 AND deal ="
+        f" (SELECT min(deal) FROM posting_g{new.id} WHERE debit = 15 AND credit = 19)"
+    )
+    found = compared(house, old, new._replace(rules="other"))
+    assert [(rule.kind, rule.name) for rule in found.rules] == [("logic", "rules/billing")]
+    invoiced = [part for part in found.parts if part.measure == "invoiced"]
+    assert [(part.deal[-3:], part.window, part.largest) for part in invoiced] == [("O-1", "2024-02", "0.05")]
+    (fact,) = found.facts
+    assert (fact.type, fact.rules, fact.read_otherwise) == ("invoice.posted.v1", ["rules/billing"], False)
+    assert fact.changes == [
+        {"debit": "unbilled", "credit": "receivable", "currency": "EUR", "amount": "0.05"}
+    ]
+    beside_it = {(one.measure, one.window): one.deals for one in found.beside}
+    assert beside_it["invoiced", "2024-02"] == [(invoiced[0].deal, "0.05")]
+
+
+def test_a_setting_that_reports_are_read_by_is_named_with_its_day(house: House) -> None:
+    house.record([*usual("O-1"), *usual("O-2", 2)])
+    old, new = house.project(), beside(house, under(booking_trigger="won"))
+    found = compared(house, old, new)
+    (rule,) = found.rules
+    assert rule == ("policy", "booking_trigger", "order_accepted", "won", "2024-01-08", True)
+    assert not any(found.differing.values()), "nothing is posted otherwise"
+    assert {t.view for t in found.tables if t.differing} == {"bookings"}
+    assert not found.is_same
+
+
+def test_what_is_previewed_is_what_the_swap_then_does(house: House) -> None:
+    for arrival in make_sample(7, 12, date(2026, 10, 31)).delivery.arrivals:
+        with suppress(Refused):  # some of what arrives is quarantined
+            house.record([arrival.line])
+    old = house.project()
+    policies = Policies([Version("house", "2", -1_000, {"proration": "monthly", "booking_trigger": "won"})])
+    built = rebuild.rebuild(house.conninfo, house.schema, workers=1, policies=policies, keep=True)
+    new = generations.kept(house.connection, built.generation)
+    assert new is not None
+    found = compared(house, old, new, cells=10**6)
+    ask = {
+        (view, by, month): query
+        for view in ("bookings", "backlog", "billing", "collections")
+        for by in (("month",), ("month", "territory"))
+        for month, query in [("all", _spanning(view, by))]
+    }
+    before = {key: _figures(house, query) for key, query in ask.items()}
+    promoting.promote(house.connection, house.schema, new.id)
+    after = {key: _figures(house, query) for key, query in ask.items()}
+    for (view, by, _), was in before.items():
+        group = by[1] if len(by) > 1 else TOTAL
+        (table,) = [t for t in found.tables if t[:4] == (view, "restated", NOW, group)]
+        within = {cell for cell in table.cells if "2023-01" <= cell.window <= "2026-12"}
+        now = after[view, by, "all"]
+        differ = {key for key in was.keys() | now.keys() if was.get(key) != now.get(key)}
+        assert {cell[:4] for cell in within} >= differ
+        for cell in within:
+            pair = was.get(cell[:4], None), now.get(cell[:4], None)
+            zero = "0." + "0" * len(str(cell.before).partition(".")[2]) if "." in str(cell.before) else "0"
+            assert (pair[0] or zero, pair[1] or zero) == (cell.before, cell.after)
+        assert bool(within) == (view in ("bookings", "backlog", "billing"))
+
+
+def _spanning(view: str, by: tuple[str, ...]) -> reports.Query:
+    return reports.Query(view, date(2023, 1, 1), date(2026, 12, 31), 0, 0, by, limit=reports.MAX_ROWS)
+
+
+def _figures(house: House, query: reports.Query) -> dict[tuple[Any, ...], str | None]:
+    live = house.live()
+    asked_ = query._replace(known=live.position, generation=live.id, policies=live.policies)
+    measures = reports.checked(asked_).measures
+    return {
+        (row["month"], row[query.by[1]] if len(query.by) > 1 else None, row["currency"], measure): row[
+            measure
+        ]
+        for row in reports.run(house.connection, asked_).rows
+        for measure in measures
+    }
+
+
+def test_amounts_whose_products_are_beyond_64_bits_are_compared_exactly(house: House) -> None:
+    house.record([*usual("O-1", 9), *usual("O-2", 12)])
+    old, new = house.project(), beside(house, under(proration="monthly"))
+    for generation in (old.id, new.id):
+        house.connection.execute(f"UPDATE posting_g{generation} SET amount = amount * 123456789012")
+    found = journals(house, old, new, old.position)
+    told = previewed(found, (TOTAL,))
+    assert asked(house, old, new, old.position, told, {NOW: found.months, THEN: found.moments}) == told
+
+
+@given(
+    st.integers(-(10**12), 10**12), st.integers(15_000, 23_000), st.integers(0, 1_500), st.integers(0, 1_500),
+    st.booleans(), st.booleans(),
+)  # fmt: skip
+def test_what_is_earned_in_arrays_is_what_is_earned_alone(
+    amount: int, start: int, length: int, later: int, monthly: bool, large: bool
+) -> None:
+    np = pytest.importorskip("numpy")
+    day = start + min(later, length)
+    amount *= 10**6 if large else 1
+    first, last, on = (np.array([value], np.int64) for value in (start, start + length, day))
+    amounts = safe(np.array([amount], np.int64), length + 1)
+    found = amount if day == start + length else int(earned(amounts, first, last, on, np.array([monthly]))[0])
+    assert found == earned_one(amount, start, start, start + length, day, monthly)
