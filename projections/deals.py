@@ -63,6 +63,18 @@ def number_of(connection: Connection[Any], key: str, generation: int, known: int
         return 0
 
 
+def numbers_of(connection: Connection[Any], key: str, generation: int, known: int) -> list[int]:
+    """The numbers of the deals that a key means in reports: by public name, else by any key that it had then.
+
+    0, which no deal has, where none had it.
+    """
+    if not can_be_held(key):
+        return [0]
+    asked = {"name": key, "known": known}
+    rows = connection.execute(queries.statement("named_deals", generation), asked).fetchall()
+    return sorted({int(row[0]) for row in rows}) or [number_of(connection, key, generation, known)]
+
+
 def facts_of(connection: Connection[Any], found: Streams, generation: Generation, known: int) -> list[Fact]:
     """All that was recorded for a deal, in business order; what was corrected or voided as it came in."""
     placed = dict(

@@ -25,6 +25,8 @@ LAWS: Final = {
     "cash_is_applied": "per currency: cash of all deals = applied of all customers",
     "planes_balance": "per plane and currency: all accounts sum to zero",
     "transfers_stay_in_their_plane": "per deal: no posting leaves its plane or the chart of accounts",
+    # not one of sums: projections/rounds compares, a slice at a time
+    "journal_follows_from_log": "per deal: folding the log again comes to the rows of the journal",
 }
 
 

@@ -1,9 +1,10 @@
 """The self-check: whether the books hold, looked at again and again while they are kept.
 
-It reads in one transaction that sees one moment and writes nothing but its outcome. It gives way: while the
-reports are behind the log it waits, a statement may take a minute of one core at most, and the longer a check
-takes the longer it rests. Belongs here: when to check, what is kept. Does not belong here: the laws
-(projections/laws), what follows from a breach (api).
+The laws are checked in one transaction that sees one moment; then the next slice of the journal is compared
+with the log. Nothing is written but the outcome. It gives way: while the reports are behind the log it waits,
+a statement may take a minute of one core at most, and the longer a check takes the longer it rests. Belongs
+here: when to check, what is kept. Does not belong here: the laws (projections/laws), comparing
+(projections/rounds), what follows from a breach (api).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any, Final, NamedTuple
 import psycopg
 from psycopg import Connection
 
-from projections import generations, laws, queries
+from projections import generations, laws, queries, rounds
 
 _log: Final = logging.getLogger(__name__)
 
@@ -99,26 +100,50 @@ def is_overdue(outcome: Outcome, now: datetime, every: float) -> bool:
 
 
 def once(connection: Connection[Any]) -> Outcome | None:
-    """Check today's books, keep the outcome, and log an error for every law that is broken."""
+    """Check today's books, compare the next slice, keep the outcome, log an error for every broken law."""
     outcome = check(connection, datetime.now(UTC).date())
     if outcome is None:
         return None
+    begun = time.monotonic()
+    compared = _compared(connection)
+    outcome = outcome._replace(
+        breaches=outcome.breaches + compared, rest=outcome.rest + (time.monotonic() - begun) / SHARE
+    )
     note(connection, outcome)
     for law in dict.fromkeys(breach["law"] for breach in outcome.breaches):
         found = [breach for breach in outcome.breaches if breach["law"] == law]
         _log.error(
-            "a law of the books is broken: %s (%s), %d times in generation %d at position %d, first by %s %s"
-            " in deal %s; see /v1/laws",
+            "a law of the books is broken: %s (%s), %d times in generation %d at position %d, first in deal"
+            " %s: %s against %s %s; see /v1/laws",
             law,
             laws.LAWS[law],
             len(found),
             outcome.generation,
             outcome.position,
-            found[0]["difference"],
-            found[0]["currency"],
             found[0]["deal"],
+            found[0]["left"],
+            found[0]["right"],
+            found[0]["currency"],
         )
     return outcome
+
+
+def _compared(connection: Connection[Any]) -> list[dict[str, Any]]:
+    """What the next slice of the journal comes to, a statement at most as long as one of the laws."""
+    connection.execute(f"SET statement_timeout = {MOST_MILLISECONDS}")
+    try:
+        return rounds.turn(connection)
+    finally:
+        if not connection.broken:
+            connection.execute("RESET statement_timeout")
+
+
+def compared(connection: Connection[Any], generation: int) -> list[dict[str, Any]]:
+    """The rows of a generation that the last self-check found not to follow from the log, as breaches."""
+    found = last(connection)
+    if found is None or found.generation != generation:
+        return []
+    return [breach for breach in found.breaches if breach["law"] == rounds.LAW]
 
 
 def run(connect: Connect, stop: Event, every: float) -> None:

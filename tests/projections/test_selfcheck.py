@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import psycopg
 import pytest
 
-from projections import laws, selfcheck
+from projections import generations, laws, rebuild, rounds, selfcheck
 from tests.projections import events as e
 from tests.projections.served import House
 from tests.projections.stories import usual
@@ -172,3 +172,65 @@ def test_an_unreachable_database_does_not_end_it(caplog: pytest.LogCaptureFixtur
     thread.join(20)
     assert len(calls) >= 3
     assert "could not be made" in caplog.text
+
+
+# -- the journal compared with the log, a slice at a time
+
+
+def test_each_check_compares_the_next_slice_until_all_are_through(
+    told: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "SPAN", 3)
+    monkeypatch.setattr(rounds, "SECONDS", 0.0)
+    assert rounds.last(told.connection) is None
+    seen = []
+    for _ in range(4):
+        assert rounds.turn(told.connection, 0.0) == []
+        found = rounds.last(told.connection)
+        assert found is not None
+        seen.append((found.next, found.milestones, found.completed_at is not None))
+    # one deal of seven milestones and a payment's own
+    assert [next_ for next_, _, _ in seen] == [4, 7, 1, 4]
+    assert [done for _, _, done in seen] == [False, False, True, True]
+    assert seen[0][1] == told.head(), "the deal and the payment that it shares lie in the first slice"
+
+
+def test_a_row_that_does_not_follow_from_the_log_is_a_breach_until_it_is_put_right(
+    told: House, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "SPAN", 3)
+    monkeypatch.setattr(rounds, "SECONDS", 0.0)
+    tamper(database_url, told, "sku = 'X' WHERE sku = 'G' AND fact = 3")
+    for _ in range(4):  # found in the first slice, and looked at again whichever slice is next
+        outcome = selfcheck.once(told.connection)
+        assert outcome is not None
+        (breach,) = outcome.breaches
+        assert breach["law"] == "journal_follows_from_log"
+        assert breach["says"] == laws.LAWS[breach["law"]]
+        assert breach["deal"] == 1
+        assert "sku X" in breach["left"]
+        assert "sku G" in breach["right"]
+        assert selfcheck.compared(told.connection, told.live().id) == [breach]
+    tamper(database_url, told, "sku = 'G' WHERE sku = 'X' AND fact = 3")
+    outcome = selfcheck.once(told.connection)
+    assert outcome is not None
+    assert outcome.breaches == []
+    found = rounds.last(told.connection)
+    assert found is not None
+    assert found.broken == []
+
+
+def test_another_generation_begins_a_round_of_its_own(told: House, database_url: str) -> None:
+    tamper(database_url, told, "sku = 'X' WHERE sku = 'G' AND fact = 3")
+    assert rounds.turn(told.connection) != []
+    made = rebuild.rebuild(told.conninfo, told.schema, workers=1).generation
+    assert rounds.turn(told.connection) == []
+    found = rounds.last(told.connection)
+    assert found is not None
+    assert (found.generation, found.broken, found.completed_at is None) == (made, [], False)
+
+
+def test_a_generation_of_other_rules_is_not_compared(told: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generations, "rules_digest", lambda: "other")
+    assert rounds.turn(told.connection) == []
+    assert rounds.last(told.connection) is None
