@@ -6,6 +6,7 @@ the database's buffers or the interpreter's libraries. Reading exact shares woul
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from threading import Event, Thread
 from types import TracebackType
 from typing import Self
@@ -15,25 +16,26 @@ import psutil
 _EVERY_SECONDS = 0.5
 
 
-def _mib(process: psutil.Process) -> float:
-    """Own memory of a process and all its children, and the largest shared part, in MiB."""
-    own, shared = 0, 0
-    for one in [process, *process.children(recursive=True)]:
+def _mib(processes: Iterable[psutil.Process]) -> tuple[float, float]:
+    """Own memory of processes and the largest shared part, in MiB: of all, and of all but the database's."""
+    own, shared = [0, 0], [0, 0]
+    for one in processes:
         try:
-            memory = one.memory_info()
+            memory, name = one.memory_info(), one.name()
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
         part = getattr(memory, "shared", 0)
-        own += memory.rss - part
-        shared = max(shared, part)
-    return (own + shared) / 2**20
+        for at in range(1 if name.startswith("postgres") else 2):
+            own[at] += memory.rss - part
+            shared[at] = max(shared[at], part)
+    return (own[0] + shared[0]) / 2**20, (own[1] + shared[1]) / 2**20
 
 
 class Peak:
-    """Samples a process tree while the block runs; `mib` is the highest sum seen."""
+    """Samples a process tree while the block runs; `mib` is the highest sum, `ours` without the database."""
 
     def __init__(self, pid: int) -> None:
-        self.mib = 0.0
+        self.mib = self.ours = 0.0
         self._process = psutil.Process(pid)
         self._stop = Event()
         self._thread = Thread(target=self._sample, daemon=True)
@@ -41,7 +43,8 @@ class Peak:
     def _sample(self) -> None:
         while not self._stop.wait(_EVERY_SECONDS):
             try:
-                self.mib = max(self.mib, _mib(self._process))
+                all_, ours = _mib([self._process, *self._process.children(recursive=True)])
+                self.mib, self.ours = max(self.mib, all_), max(self.ours, ours)
             except psutil.NoSuchProcess:
                 return
 

@@ -21,7 +21,10 @@ from scripts.benching.memory import Peak
 
 
 def measure(url: str, schema: str) -> tuple[dict[str, float], float]:
-    """{"rate", "register_rate", "copy_out_rate"} in milestones a second; and all our processes' peak, MiB."""
+    """{"rate", "register_rate", "copy_out_rate"} in milestones a second, "postings", "ours_mib": our peak.
+
+    And the peak with the database, MiB.
+    """
     conninfo = conninfo_for(url, schema, application_name="bench")
     with psycopg.connect(conninfo, autocommit=True) as connection:
         begun = time.perf_counter()
@@ -47,4 +50,5 @@ def measure(url: str, schema: str) -> tuple[dict[str, float], float]:
         "register_rate": registered / registering,
         "copy_out_rate": rows / copied,
         "postings": built.postings,
+        "ours_mib": peak.ours,
     }, peak.mib

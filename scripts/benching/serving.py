@@ -1,4 +1,4 @@
-"""The server under load over HTTP: single-event POSTs against a no-op route, and reports.
+"""The server under load over HTTP: single-event POSTs against a no-op route, reports, and freshness.
 
 Method: `cairn serve` as a process of its own on a free port; the client (scripts/benching/load.py) runs
 beside it on the same machine. POST and no-op take the same bodies over the same 32 connections, in turns.
@@ -6,42 +6,37 @@ beside it on the same machine. POST and no-op take the same bodies over the same
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import cycle
+from datetime import UTC, datetime
+from itertools import cycle, islice
 from statistics import median
+from urllib.parse import parse_qsl
 
 import psycopg
 
 from adapters.postgres.connections import conninfo_for
 from adapters.postgres.migrate import migrate
+from api import parameters, reporting
 from scripts.bench_events import events
+from scripts.benching import freshness
 from scripts.benching.load import drive, get, post
 from scripts.benching.memory import Peak
+from scripts.benching.questions import questions
 
 CONNECTIONS = 32
 MEDIA = "application/cloudevents+json"
 
-REPORTS = (
-    "/v1/reports/pipeline?at={at}",
-    "/v1/reports/bookings?from={from_}&to={at}&by=territory",
-    "/v1/reports/backlog?at={at}&by=customer&limit=50",
-    "/v1/reports/billing?from={from_}&to={at}",
-    "/v1/reports/collections?at={at}&by=territory",
-    "/v1/reports/collections?at={at}&deal={deal}",
-    "/v1/reports/billing?at={at}&deal={deal}",
-    "/v1/reports/backlog?at={at}&deal={deal}&known_position={known}",
-)
-
 
 @contextmanager
-def _server(url: str, schema: str) -> Iterator[tuple[int, int]]:
+def server(url: str, schema: str) -> Iterator[tuple[int, int]]:
     """A running server: its port and process id."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -80,7 +75,7 @@ def measure_posts(url: str, schema: str, seconds: float) -> tuple[dict[str, floa
     noops = cycle([post("/v1/noop", body, MEDIA) for body in bodies[:1_000]])
     posts = iter([post("/v1/events", body, MEDIA) for body in bodies])
     rates, noop_rates, runs = [], [], []
-    with _server(url, schema) as (port, pid), Peak(pid) as peak:
+    with server(url, schema) as (port, pid), Peak(pid) as peak:
         drive(port, noops, connections=CONNECTIONS, seconds=1)
         for _ in range(3):
             noop_rates.append(drive(port, noops, connections=CONNECTIONS, seconds=seconds / 3).rate)
@@ -96,17 +91,53 @@ def measure_posts(url: str, schema: str, seconds: float) -> tuple[dict[str, floa
     }, peak.mib
 
 
-def measure_reports(url: str, schema: str, seconds: float) -> tuple[dict[str, float], float]:
-    """{"p50_ms", "p99_ms"} of a mix of reports, now and as known earlier, one at a time, and peak MiB."""
-    with psycopg.connect(conninfo_for(url, schema, application_name="bench"), autocommit=True) as connection:
+def measure_reports(url: str, schema: str, seconds: float) -> tuple[dict[str, dict[str, float]], float]:
+    """Reports as known now and at any moment, freshness under appends; and peak MiB of the server.
+
+    {"now", "any"}: {"p50_ms", "p99_ms", "answered", "noop_ms", "sql_ms"}, one request at a time; noop_ms,
+    sql_ms: the medians of the empty route of the same server and of the same questions as statements over
+    the journal. {"fresh"}: as freshness.measure.
+    """
+    conninfo = conninfo_for(url, schema, application_name="bench")
+    with psycopg.connect(conninfo, autocommit=True) as connection:
         row = connection.execute("SELECT coalesce(max(position), 1) FROM log").fetchone()
         head = int(row[0]) if row else 1
-        key = connection.execute(
-            "SELECT key FROM deal_key WHERE key LIKE '%:opportunity:%' LIMIT 1"
-        ).fetchone()
-    fills = {"at": "2026-06-30", "from_": "2026-01-01", "known": head // 2, "deal": key[0] if key else ""}
-    requests = cycle([get(path.format(**fills)) for path in REPORTS])
-    with _server(url, schema) as (port, pid), Peak(pid) as peak:
-        drive(port, requests, connections=1, seconds=1)
-        run = drive(port, requests, connections=1, seconds=max(seconds, 10))
-    return {"p50_ms": run.percentile(0.5), "p99_ms": run.percentile(0.99), "answered": run.answered}, peak.mib
+    found = {}
+    with server(url, schema) as (port, pid), Peak(pid) as peak:
+        _await_columns(port)
+        noop = drive(port, cycle([get("/v1/noop")]), connections=1, seconds=1)
+        for name, known, bare in (("now", None, 10), ("any", head, 10)):
+            drive(port, map(get, questions(3, known)), connections=1, seconds=1)
+            run = drive(port, map(get, questions(5, known)), connections=1, seconds=max(seconds, 2))
+            found[name] = {
+                "p50_ms": run.percentile(0.5),
+                "p99_ms": run.percentile(0.99),
+                "answered": run.answered,
+                "noop_ms": noop.percentile(0.5),
+                "sql_ms": _bare(conninfo, islice(questions(5, known), bare)),
+            }
+        found["fresh"] = freshness.measure(port, seconds)
+    return found, peak.mib
+
+
+def _await_columns(port: int) -> None:
+    """Return when reports are read from columns."""
+    for _ in range(1_200):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/status", timeout=30) as answer:
+            if json.load(answer).get("columns", {}).get("position") is not None:
+                return
+        time.sleep(0.1)
+    raise SystemExit("the columns were not loaded within two minutes")
+
+
+def _bare(conninfo: str, paths: Iterable[str]) -> float:
+    """Median milliseconds of questions answered by a statement over the journal, without HTTP."""
+    taken = []
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        for path in paths:
+            view, _, asked = path.removeprefix("/v1/reports/").partition("?")
+            question = parameters.question(view, parse_qsl(asked), datetime.now(UTC).date())
+            begun = time.perf_counter()
+            reporting.report(connection, question)
+            taken.append((time.perf_counter() - begun) * 1000)
+    return median(taken)
