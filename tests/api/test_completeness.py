@@ -248,8 +248,7 @@ def test_a_feed_that_never_brought_anything_is_silent(
     erp: Erp, database_url: str, fresh_schema: str, tmp_path: Path
 ) -> None:
     with asking(erp, database_url, fresh_schema, tmp_path) as client:
-        sent(client, order("SO-1"))
-        params = {"code": "FEED_SILENT", "at": "2999-01-01"}
+        params = {"code": "FEED_SILENT", "at": "2999-01-01", "at_least": str(sent(client, order("SO-1")))}
         (row,) = client.get("/v1/reports/exceptions", params=params).json()["rows"]
         assert (row["object"], row["detail"]) == ("netsuite-acme", "never heard; expected every 1 h")
         assert client.get(row["explain"]).status_code == 200

@@ -211,7 +211,7 @@ def test_a_file_with_the_name_of_one_before_is_kept_beside_it(dropped: Dropped) 
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("a.jsonl.gz", gzip.compress(lines(1, 2))[:-4]),
+        ("a.jsonl.gz", gzip.compress(lines(1, 2), mtime=0)[:-4]),
         ("a.zip", b"PK\3\4 no zip"),
         ("b.jsonl.gz", b"no gzip"),
     ],
