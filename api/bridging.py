@@ -18,6 +18,7 @@ from api.parameters import (
     DEFAULT_LIMIT,
     DEFAULT_TIMEOUT,
     FORMAT,
+    GENERATION,
     KNOWN,
     MAX_LIMIT,
     OF_ROW,
@@ -59,6 +60,7 @@ BRIDGE: Final[dict[str, Parameter]] = {
     },
     **CURRENCY,
     **POLICIES,
+    **GENERATION,
     "limit": Parameter(
         f"Groups a page, each with all its rows; default {DEFAULT_LIMIT}.",
         {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
@@ -68,7 +70,7 @@ BRIDGE: Final[dict[str, Parameter]] = {
     "format": FORMAT,
 }
 #: Of the bridge, what the explanation of a row takes as well.
-_NOT_EXPLAINED: Final = {"by", "format", "policy"}
+_NOT_EXPLAINED: Final = {"by", "format", "policy", "generation"}
 EXPLAIN: Final[dict[str, Parameter]] = {
     "step": Parameter("The row's step.", {"enum": list(STEPS)}),
     "reason": Parameter(
@@ -102,7 +104,9 @@ class Asked(NamedTuple):
     def identity(self) -> list[object]:
         """What must be the same from one page to the next."""
         filters = sorted(self.filters.items())
-        told = [self.limit, self.step, self.reason, self.basis, self.convert, self.policies]
+        told = [
+            self.limit, self.step, self.reason, self.basis, self.convert, self.policies, self.generation,
+        ]  # fmt: skip
         return ["bridge", *self[:3], filters, *told]
 
 
@@ -236,7 +240,8 @@ def explained(connection: Connection[Any], wanted: Asked) -> dict[str, Any]:
 
 def _followed(query: Query, item: dict[str, Any]) -> dict[str, Any]:
     key = quote(item["deal"] or "", safe=":/")
-    return {**item, "timeline": f"/v1/deals/{key}/timeline?known_position={query.known}"}
+    asked_ = f"known_position={query.known}&generation={query.generation.id}"
+    return {**item, "timeline": f"/v1/deals/{key}/timeline?{asked_}"}
 
 
 def _linked(posting: dict[str, Any]) -> dict[str, Any]:

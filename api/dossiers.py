@@ -17,26 +17,31 @@ from projections import deals
 from projections.facts import Fact
 
 
-def deal(connection: Connection[Any], key: str, known: Known, at: date) -> dict[str, Any]:
-    """Keys, dimensions, balances and findings of a deal. Raises DealUnknown, NoGeneration."""
+def deal(
+    connection: Connection[Any], key: str, known: Known, at: date, generation: int | None = None
+) -> dict[str, Any]:
+    """Keys, dimensions, balances and findings of a deal. Raises DealUnknown, NoGeneration, GenerationGone."""
     with one_moment(connection):
-        live = reading.generation(connection, None)
-        position = reading.known_position(connection, known, live)
-        found = deals.deal(connection, key, live, position, at)
+        books = reading.generation(connection, generation)
+        position = reading.known_position(connection, known, books)
+        found = deals.deal(connection, key, books, position, at)
+        asked = "" if generation is None else f"?generation={generation}"
         return {
             **found,
             "known": {"position": position, "time": reading.recorded_at(connection, position)},
-            "generation": live.id,
-            "timeline": f"/v1/deals/{quote(found['deal'], safe='/:')}/timeline",
+            "generation": books.id,
+            "timeline": f"/v1/deals/{quote(found['deal'], safe='/:')}/timeline{asked}",
         }
 
 
-def timeline(connection: Connection[Any], key: str, known: Known) -> dict[str, Any]:
-    """A deal's milestones in business order. Raises DealUnknown, NoGeneration."""
+def timeline(
+    connection: Connection[Any], key: str, known: Known, generation: int | None = None
+) -> dict[str, Any]:
+    """A deal's milestones in business order. Raises DealUnknown, NoGeneration, GenerationGone."""
     with one_moment(connection):
-        live = reading.generation(connection, None)
-        position = reading.known_position(connection, known, live)
-        entries = deals.timeline(connection, key, live, position)
+        books = reading.generation(connection, generation)
+        position = reading.known_position(connection, known, books)
+        entries = deals.timeline(connection, key, books, position)
         times = reading.times_of(connection, [entry.fact.position for entry in entries])
         return {
             "key": key,

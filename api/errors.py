@@ -35,9 +35,12 @@ from api.mappings import MappingNotFound, NotInstalled
 from api.parameters import ParameterRefused
 from api.quarantining import EntrySettled
 from api.reading import GenerationGone, MilestoneUnknown
+from api.rebuilding import RebuildFailed
 from api.remapping.running import ApplyUnderWay, PreviewDiffers
+from projections.building import BuildUnderWay
 from projections.deals import DealUnknown
-from projections.generations import NoGeneration
+from projections.generations import GenerationUnknown, NoGeneration
+from projections.promoting import GenerationRefused
 from projections.reports import ReportRefused
 
 _log: Final = logging.getLogger("cairn.api")
@@ -72,6 +75,10 @@ KINDS: Final[tuple[tuple[type[BaseException], Kind], ...]] = (
     (ReportRefused, Kind(422, "report-refused", "The report can't be asked that way")),
     (CursorRefused, Kind(422, "cursor-refused", "The cursor can't be used")),
     (GenerationGone, Kind(410, "generation-gone", "What this link was pinned to has been rebuilt since")),
+    (GenerationUnknown, Kind(404, "generation-unknown", "There is no such generation")),
+    (GenerationRefused, Kind(409, "generation-refused", "This can't be done with the generation")),
+    (BuildUnderWay, Kind(409, "build-under-way", "Another rebuild is at work")),
+    (RebuildFailed, Kind(503, "rebuild-failed", "The rebuild did not begin")),
     (DealUnknown, Kind(404, "deal-unknown", "There is no such deal")),
     (MilestoneUnknown, Kind(404, "milestone-unknown", "There is no such milestone")),
     (ExceptionUnknown, Kind(404, "exception-unknown", "There is no such exception")),

@@ -17,6 +17,7 @@ from api import cursors, reading, sheets
 from api.parameters import (
     DEFAULT_TIMEOUT,
     FORMAT,
+    GENERATION,
     KNOWN,
     PAGING,
     WAITING,
@@ -64,6 +65,7 @@ EXCEPTIONS: Final[dict[str, Parameter]] = {
         for name in DIMENSIONS
     },
     "currency": Parameter("Only those with an amount in this currency.", _TEXT),
+    **GENERATION,
     **PAGING,
     **WAITING,
     "format": FORMAT,
@@ -86,10 +88,12 @@ class Asked(NamedTuple):
     at_least: int | None = None
     timeout: float = DEFAULT_TIMEOUT
     format: str | None = None
+    generation: int | None = None
 
     def identity(self) -> list[object]:
         """What must be the same from one page to the next."""
-        return [VIEW, *self[:6], sorted(self.filters.items()), self.currency, self.limit]
+        told = [self.currency, self.limit, self.generation]
+        return [VIEW, *self[:6], sorted(self.filters.items()), *told]
 
 
 def _some_of(values: Values, name: str, allowed: Iterable[str]) -> tuple[str, ...]:
@@ -130,6 +134,7 @@ def asked(sent: Iterable[tuple[str, str]], today: date) -> Asked:
         values.whole("at_least"),
         values.seconds("timeout", DEFAULT_TIMEOUT),
         values.one_of("format", ("json", "csv")),
+        values.whole("generation"),
     )
 
 
@@ -138,8 +143,8 @@ def _pinned(connection: Connection[Any], wanted: Asked) -> tuple[Generation, int
     if wanted.cursor is not None:
         cursor = cursors.read(wanted.cursor, wanted.identity())
         return reading.generation_of(connection, cursor), cursor.known, cursor.offset
-    live = reading.generation(connection, None)
-    return live, reading.known_position(connection, wanted.known, live), 0
+    books = reading.generation(connection, wanted.generation)
+    return books, reading.known_position(connection, wanted.known, books), 0
 
 
 def listing(connection: Connection[Any], wanted: Asked) -> dict[str, Any]:
@@ -239,7 +244,7 @@ class _Links(NamedTuple):
         # a document in another currency has posted nothing
         if view is None or not currency or (code == "CURRENCY_MISMATCH" and one.found.object):
             key = quote(one.deal, safe="/:")
-            return f"/v1/deals/{key}/timeline?known_position={self.known}"
+            return f"/v1/deals/{key}/timeline?known_position={self.known}&generation={self.generation}"
         told = {
             "at": self.at.isoformat(),
             "known_position": str(self.known),

@@ -26,11 +26,15 @@ class NotYetProjected(TimeoutError):
 
 
 class Freshness:
-    """Follows the live generation. position: the last one that it has taken in, as heard last."""
+    """Follows the live generation. position: the last one that it has taken in, as heard last.
+
+    halted: why it takes in nothing more, None where it does.
+    """
 
     def __init__(self, connect: Callable[[], Connection[Any]], schema: str) -> None:
         self.position = 0
         self.generation = 0
+        self.halted: str | None = None
         self._connect = connect
         self._channel = projected_channel(schema)
         self._lock = threading.Lock()
@@ -61,8 +65,8 @@ class Freshness:
             await asyncio.wait_for(future, timeout)
         except TimeoutError:
             raise NotYetProjected(
-                f"position {position} was not projected within {timeout:g} s: the reports stand at "
-                f"{self.position}; try again, or look at /readyz"
+                f"position {position} was not projected within {timeout:g} s: "
+                + (self.halted or f"the reports stand at {self.position}; try again, or look at /readyz")
             ) from None
         finally:
             with self._lock:
@@ -85,6 +89,7 @@ class Freshness:
             live = generations.live(connection)
             if live is not None:
                 self.position, self.generation = live.position, live.id
+                self.halted = generations.halted(live)
                 self._tell()
             for _ in connection.notifies(timeout=_POLL_SECONDS, stop_after=1):
                 pass

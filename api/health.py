@@ -14,12 +14,12 @@ from psycopg import Connection
 from adapters.postgres import reading as log
 from adapters.postgres.migrate import migrations
 from api.reading import text_of
+from api.verifying import round_of
 from projections import generations, selfcheck
 from projections.generations import CODE_VERSION
 
 #: Seconds that the oldest milestone may wait for the reports before the projector counts as fallen behind.
 MOST_LAG_SECONDS: Final = 60.0
-_BEHIND: Final = "the reports have fallen behind the log: is the projector running?"
 
 
 def missing_migrations(connection: Connection[Any]) -> int:
@@ -33,18 +33,23 @@ def missing_migrations(connection: Connection[Any]) -> int:
 
 
 def projection(connection: Connection[Any], now: datetime) -> dict[str, Any]:
-    """How far the reports are behind the log, in milestones, and in seconds of the oldest that waits."""
+    """How far the reports are behind the log, in milestones, and in seconds of the oldest that waits.
+
+    `halted` is there where the live generation takes in nothing more, and says why.
+    """
     head = log.head(connection)
     live = generations.live(connection)
     position = 0 if live is None else live.position
     waiting = log.commits_after(connection, position, 1)
     lag = max(0.0, (now - waiting[0].recorded_at).total_seconds()) if waiting else 0.0
+    halted = None if live is None else generations.halted(live)
     return {
         "generation": None if live is None else live.id,
         "position": position,
         "behind": max(0, head - position),
         "lag_seconds": round(lag, 3),
-        "ok": live is not None and lag <= MOST_LAG_SECONDS,
+        "ok": live is not None and lag <= MOST_LAG_SECONDS and not (halted and waiting),
+        **({} if halted is None else {"halted": halted}),
     }
 
 
@@ -55,7 +60,14 @@ def self_check(connection: Connection[Any], now: datetime, every: float = 0) -> 
     """
     found = selfcheck.last(connection)
     if found is None:
-        return {"checked_at": None, "age_seconds": None, "stale": False, "hold": None, "breaches": []}
+        return {
+            "checked_at": None,
+            "age_seconds": None,
+            "stale": False,
+            "hold": None,
+            "breaches": [],
+            "round": None,
+        }
     return {
         "checked_at": text_of(found.checked_at),
         "age_seconds": round(max(0.0, (now - found.checked_at).total_seconds()), 3),
@@ -65,6 +77,7 @@ def self_check(connection: Connection[Any], now: datetime, every: float = 0) -> 
         "at": found.at.isoformat(),
         "hold": not found.breaches,
         "breaches": found.breaches,
+        "round": round_of(connection),
     }
 
 
@@ -76,7 +89,7 @@ def health(connection: Connection[Any], schema: str, every: float) -> dict[str, 
     found = status(connection, schema, every)
     reasons = []
     if not found["projection"]["ok"]:
-        reasons.append(_BEHIND)
+        reasons.append(_behind(found["projection"]))
     broken = dict.fromkeys(breach["law"] for breach in found["self_check"]["breaches"])
     reasons += [f"a law of the books is broken: {law}; see /v1/laws" for law in broken]
     if found["self_check"]["stale"]:
@@ -112,4 +125,9 @@ def readiness(connection: Connection[Any]) -> dict[str, Any]:
         return {"ready": False, "database": "ok", "migrations": f"{missing} missing: run cairn migrate"}
     found = projection(connection, datetime.now(UTC))
     told = {"ready": True, "database": "ok", "migrations": "ok", "projection": found}
-    return told if found["ok"] else told | {"warning": _BEHIND}
+    return told if found["ok"] else told | {"warning": _behind(found)}
+
+
+def _behind(found: dict[str, Any]) -> str:
+    """What is wrong with a projection that is not ok, in words."""
+    return f"the reports have fallen behind the log: {found.get('halted', 'is the projector running?')}"

@@ -18,9 +18,12 @@ from adapters.intake import Intake
 from adapters.postgres.connections import connect, conninfo_for
 from adapters.postgres.embedded import EmbeddedServer
 from api import attesting, reading
+from api.columns import LiveColumns
 from api.freshness import Freshness
 from api.metrics import Metrics
 from api.parameters import Known
+from api.previewing import Previews
+from api.rebuilding import Rebuilds
 from api.settings import Settings, feeds_of
 from domain.ledger import Ledger
 
@@ -72,15 +75,23 @@ class House:
         )
         self.tallies = Tallies(self.pool)
         self.freshness = Freshness(lambda: connection_to(url, self.schema, "freshness"), self.schema)
+        self.columns = LiveColumns(
+            lambda: connection_to(url, self.schema, "columns"), self.freshness, settings.columns
+        )
+        self.rebuilds = Rebuilds(url, self.schema, settings.log)
+        self.previews = Previews()
 
     def __enter__(self) -> Self:
         attesting.expect(self.pool, self.feeds)
         self.freshness.start()
+        self.columns.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.intake.close()  # finishes what was accepted
         self.tallies.close()
+        self.rebuilds.close()
+        self.columns.stop()
         self.freshness.stop()
         self.ledger.close()
         self.pool.close()

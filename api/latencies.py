@@ -12,7 +12,17 @@ from typing import Any, Final, NamedTuple
 from psycopg import Connection
 
 from api import reading, sheets
-from api.parameters import DEFAULT_TIMEOUT, FORMAT, KNOWN, WAITING, Known, Parameter, ParameterRefused, Values
+from api.parameters import (
+    DEFAULT_TIMEOUT,
+    FORMAT,
+    GENERATION,
+    KNOWN,
+    WAITING,
+    Known,
+    Parameter,
+    ParameterRefused,
+    Values,
+)
 from api.reporting import one_moment
 from domain.instants import format_instant
 from projections import latency
@@ -30,6 +40,7 @@ LATENCY: Final[dict[str, Parameter]] = {
         {"type": "string", "format": "date"},
     ),
     **KNOWN,
+    **GENERATION,
     **{
         name: Parameter(f"Only this {name}; empty for those that have none.", {"type": "string"})
         for name in FILTERS
@@ -52,6 +63,7 @@ class Asked(NamedTuple):
     at_least: int | None
     timeout: float
     format: str | None
+    generation: int | None = None
 
 
 def asked(sent: Iterable[tuple[str, str]], today: date) -> Asked:
@@ -70,13 +82,17 @@ def asked(sent: Iterable[tuple[str, str]], today: date) -> Asked:
         values.whole("at_least"),
         values.seconds("timeout", DEFAULT_TIMEOUT),
         values.one_of("format", ("json", "csv")),
+        values.whole("generation"),
     )
 
 
 def answer(connection: Connection[Any], wanted: Asked) -> dict[str, Any]:
-    """One row a stage; durations in whole seconds. Raises NoGeneration, NotYetProjected, DealUnknown."""
+    """One row a stage; durations in whole seconds.
+
+    Raises NoGeneration, GenerationGone, NotYetProjected, DealUnknown.
+    """
     with one_moment(connection):
-        generation = reading.generation(connection, None)
+        generation = reading.generation(connection, wanted.generation)
         known = reading.known_position(connection, wanted.known, generation)
         stages = latency.run(connection, Query(wanted.start, wanted.end, known, generation, wanted.filters))
         return {

@@ -70,6 +70,10 @@ class Metrics:
             "cairn_self_check_age_seconds",
             "Age of the last self-check of the books; NaN before the first.",
         )
+        self._round = self._gauge(
+            "cairn_check_round",
+            "Part of the journal that this round of the self-check has compared; NaN before the first.",
+        )
         self._received = Counter(
             "cairn_feed_records_total",
             "Records that configured feeds have brought, by feed and outcome.",
@@ -137,6 +141,7 @@ class Metrics:
             check = status["self_check"]
             self._breaches.set(len(check["breaches"]))
             self._checked.set(check["age_seconds"] if check["checked_at"] is not None else math.nan)
+            self._round.set(check["round"]["part"] if check["round"] is not None else math.nan)
             self._waiting.labels("quarantine").set(status["quarantine"]["open"])
             self._waiting.labels("conflict").set(status["conflicts"])
 

@@ -93,6 +93,12 @@ _BASIS: Final = {
         {"enum": list(BASES)},
     )
 }
+GENERATION: Final = {
+    "generation": Parameter(
+        "From this set of books, where it is ready or still kept (`/v1/generations`). Default: the live one.",
+        _COUNT,
+    )
+}
 _POLICY: Final = "as `name@version`: `default@1`, or one that a milestone has activated."
 POLICIES: Final = {
     "policy": Parameter(
@@ -121,6 +127,7 @@ REPORT: Final[dict[str, Parameter]] = {
     **_DIMENSIONS,
     **CURRENCY,
     **POLICIES,
+    **GENERATION,
     **PAGING,
     **WAITING,
     "format": FORMAT,
@@ -185,6 +192,7 @@ class Question(NamedTuple):
             self.basis,
             self.convert,
             self.policies,
+            self.generation,
         ]
 
 

@@ -6,6 +6,7 @@ here: keeping it alive (api/beside.py), what projecting is.
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,11 +18,12 @@ from psycopg import Connection
 from adapters.postgres.connections import channel_of, conninfo_for
 from api import logs
 from api.beside import beside, told_by_parent
-from projections import projector, selfcheck
+from projections import compiled
 
 
 def run(url: str, schema: str, stop: threading.Event, self_check: float = 0) -> None:
     """Project in this thread until `stop` is set. self_check: seconds between checks of the laws, 0: none."""
+    from projections import projector, selfcheck  # only here: `_main` says first which fold is imported
 
     def connect_as(name: str) -> Callable[[], Connection[Any]]:
         conninfo = conninfo_for(url, schema, application_name=f"cairn {name}")
@@ -51,6 +53,8 @@ def _main() -> None:
     if told is None:
         return
     logs.set_up(told["log"])
+    compiled.use()
+    gc.disable()  # nothing in the fold refers to itself: it would look through every cluster for nothing
     run(told["url"], told["schema"], stop, told["self_check"])
 
 

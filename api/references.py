@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from psycopg import Connection
 
 from api import reading, sheets
-from api.parameters import DEFAULT_TIMEOUT, FORMAT, KNOWN, WAITING, Known, Parameter, Values
+from api.parameters import DEFAULT_TIMEOUT, FORMAT, GENERATION, KNOWN, WAITING, Known, Parameter, Values
 from api.reporting import one_moment
 from projections import references
 from projections.references import Customer, Product, Use
@@ -23,6 +23,7 @@ STATES: Final = ("known", "missing", "unlisted", "unused")
 REFERENCE: Final[dict[str, Parameter]] = {
     "at": Parameter("The day. Default: today (UTC).", {"type": "string", "format": "date"}),
     **KNOWN,
+    **GENERATION,
     "system": Parameter("Only names of this system, e.g. netsuite/acme.", {"type": "string"}),
     "state": Parameter("Only names in this state.", {"enum": list(STATES)}),
     **WAITING,
@@ -45,6 +46,7 @@ class Asked(NamedTuple):
     at_least: int | None
     timeout: float
     format: str | None
+    generation: int | None = None
 
 
 def asked(kind: str, sent: Iterable[tuple[str, str]], today: date) -> Asked:
@@ -59,13 +61,14 @@ def asked(kind: str, sent: Iterable[tuple[str, str]], today: date) -> Asked:
         values.whole("at_least"),
         values.seconds("timeout", DEFAULT_TIMEOUT),
         values.one_of("format", ("json", "csv")),
+        values.whole("generation"),
     )
 
 
 def answer(connection: Connection[Any], wanted: Asked) -> dict[str, Any]:
-    """One row a name and system. Raises NoGeneration, NotYetProjected."""
+    """One row a name and system. Raises NoGeneration, GenerationGone, NotYetProjected."""
     with one_moment(connection):
-        generation = reading.generation(connection, None)
+        generation = reading.generation(connection, wanted.generation)
         known = reading.known_position(connection, wanted.known, generation)
         if wanted.kind == "products":
             products = references.products(connection, generation.id, wanted.at, known)

@@ -49,7 +49,7 @@ _OWN: Final = {
     "to_generation": Parameter("The generation that the later figures are from. Default: live.", _POSITION),
 }
 #: What a report takes that has no meaning between two moments.
-_NOT_HERE: Final = {*KNOWN, "rate", "policy"}
+_NOT_HERE: Final = {*KNOWN, "rate", "policy", "generation"}
 RESTATEMENT: Final[dict[str, Parameter]] = {
     **_OWN,
     **{name: parameter for name, parameter in REPORT.items() if name not in _NOT_HERE},

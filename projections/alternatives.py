@@ -85,7 +85,10 @@ def has_books(connection: Connection[Any], live: Generation, policies: Policies)
 
 
 def tend(connection: Connection[Any], schema: str) -> list[int]:
-    """Make the generations that are wanted and missing, drop the others: those to bring forward."""
+    """Make the generations that are wanted and missing, drop the others: those to bring forward.
+
+    Those that are ready to become the live one are brought forward too, so that they can at any time.
+    """
     live = generations.live(connection)
     if live is None:
         return []
@@ -98,12 +101,11 @@ def tend(connection: Connection[Any], schema: str) -> list[int]:
         if match is not None and side.rules == generations.rules_digest():
             del missing[id(match)]
             kept.append(side.id)
-        elif generations.try_hold(connection, schema, side.id):
-            generations.drop(connection, side.id)
-            generations.let_go(connection, schema, side.id)
+        else:
+            generations.try_drop(connection, schema, side.id)
     for policies in missing.values():
         with connection.transaction():
             made = generations.make(connection, "side", policies)
             generations.index(connection, made.id)
         kept.append(made.id)
-    return kept
+    return kept + [ready.id for ready in generations.ready(connection) if not generations.halted(ready)]

@@ -103,9 +103,13 @@ def sequence_key(sequence: str | None) -> SequenceKey:
     return (2, 0, sequence)
 
 
+#: Characters of a time that has seven decimals of the second, at least.
+_WITH_MORE: Final = 28
+
+
 def _below_microseconds(time: str) -> str:
     """Decimals of the second from the seventh on, which the instant does not hold."""
-    if len(time) < 28 or time[19] != ".":
+    if len(time) < _WITH_MORE or time[19] != ".":
         return ""
     digits = time[20:]
     end = next((i for i, c in enumerate(digits) if not c.isdigit()), len(digits))
@@ -114,12 +118,13 @@ def _below_microseconds(time: str) -> str:
 
 def business_key(milestone: m.Milestone) -> BusinessKey:
     """The place of a milestone in the business order of its deal."""
+    time, sequence = milestone.time, milestone.sequence
     return (
         milestone.effective,
         _RANK[type(milestone)],
         milestone.instant,
-        _below_microseconds(milestone.time),
-        sequence_key(milestone.sequence),
+        _below_microseconds(time) if len(time) >= _WITH_MORE else "",
+        _NO_SEQUENCE if sequence is None else sequence_key(sequence),
         milestone.source,
         milestone.id,
     )

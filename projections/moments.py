@@ -9,15 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-#: Every moment that the code reaches, in order: of a batch, then of a rebuild.
+#: Every moment that the code reaches, in order: of a batch, then of a rebuild. One that is kept beside the
+#: live generation ends after `before_ready`; promotion and return begin at `before_swap`.
 MOMENTS: Final = (
     "before_projection_commit",
     "after_projection_commit",
     "before_bulk",
+    "after_share",
     "after_bulk",
+    "before_index",
+    "before_catch_up",
+    "before_ready",
     "before_swap",
     "before_swap_commit",
     "after_swap",
+    "before_clean_up",
+    "after_clean_up",
 )
 
 _told: Callable[[str], None] | None = None

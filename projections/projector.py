@@ -6,9 +6,11 @@ adds and how far it has come commit together: a crash repeats nothing and loses 
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from threading import Event
 from typing import Any, Final
 
@@ -30,6 +32,8 @@ POLL_SECONDS: Final = 0.5
 GATHER_SECONDS: Final = 0.04
 #: How often it is looked whether another policy has been activated.
 LOOK_SECONDS: Final = 1.0
+#: How often it is told that a generation can't be brought forward, and looked which need not be kept.
+TELL_SECONDS: Final = 60.0
 
 Connect = Callable[[], Connection[Any]]
 
@@ -60,6 +64,22 @@ def read_edges(connection: Connection[Any], after: int, upto: int) -> list[Edge]
     return [Edge(*row) for row in cursor.fetchall()]
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Hold the cyclic garbage collector off meanwhile.
+
+    Nothing in the fold refers to itself, so counting references frees it all; the collector would only look
+    through every cluster in memory, again and again.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 class Projector:
     """Brings one generation forward. Not for two threads at a time."""
 
@@ -70,6 +90,7 @@ class Projector:
         self._clusters = Clusters(self._read_streams)
         self._at: tuple[int, int] | None = None  # generation and position that the clusters stand at
         self._edges_upto = 0
+        self._told_at = float("-inf")
 
     def _read_streams(self, streams: Sequence[int], upto: int) -> Iterable[LogRow]:
         assert self._connection is not None, "streams are read inside of a batch"
@@ -83,10 +104,14 @@ class Projector:
                 generation = self._lock(connection)
                 if self.generation is None:
                     register.take_in(connection, self.schema, generation.position)
+                if why := generations.halted(generation):
+                    self._tell(why)
+                    return 0
                 rows = read_log(connection, generation.position, limit)
                 if not rows:
                     return 0
-                taken = self._take_in(connection, generation, rows)
+                with _uncollected():
+                    taken = self._take_in(connection, generation, rows)
                 moments.reach("before_projection_commit")
             moments.reach("after_projection_commit")
         except BaseException:
@@ -113,9 +138,15 @@ class Projector:
         row = connection.execute(
             f"SELECT {generations.COLUMNS}, state FROM generation WHERE id = %s", (id_,)
         ).fetchone()
-        if row is None or (self.generation is None and row[4] != "live"):
+        if row is None or (self.generation is None and row[-1] != "live"):
             raise GenerationChanged("the live generation has changed; begin the next batch on the new one")
         return generations.made(row)
+
+    def _tell(self, why: str) -> None:
+        """Log why nothing is taken in, once in a while."""
+        if time.monotonic() - self._told_at > TELL_SECONDS:
+            self._told_at = time.monotonic()
+            _log.error("%s", why)
 
     def _take_in(
         self, connection: Connection[Any], generation: generations.Generation, rows: list[LogRow]
@@ -194,12 +225,12 @@ def run(connect: Connect, schema: str, log_channel: str, stop: Event) -> None:
 
 
 class _Beside:
-    """Brings forward the generations that are kept under other policies, a batch at a time."""
+    """Brings forward the generations that are kept beside the live one, a batch at a time."""
 
     def __init__(self, schema: str) -> None:
         self._schema = schema
         self._projectors: dict[int, Projector] = {}
-        self._looked = float("-inf")
+        self._looked = self._cleared = float("-inf")
 
     def bring_forward(self, connection: Connection[Any]) -> bool:
         """Take one batch into each: whether there may be more."""
@@ -209,6 +240,9 @@ class _Beside:
                 id_: self._projectors.get(id_) or Projector(self._schema, id_) for id_ in kept
             }
             self._looked = time.monotonic()
+        if time.monotonic() - self._cleared > TELL_SECONDS:
+            self._cleared = time.monotonic()
+            generations.clear_retired(connection, self._schema)
         try:
             return sum(projector.project(connection) for projector in self._projectors.values()) > 0
         except GenerationChanged:

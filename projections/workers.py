@@ -1,7 +1,7 @@
 """Processes that load shares of the log, for a rebuild that uses more than one core.
 
 Belongs here: starting them, handing them shares, ending them. Does not belong here: what a share is and how
-it is loaded (projections/bulk).
+it is loaded (projections/bulk); what else is done share by share (projections/checking).
 
 A worker is a plain child process, so that it imports the fold and nothing of whoever asked for the rebuild;
 `multiprocessing` would first import the command line or the server anew in each of them. It ends when its
@@ -15,16 +15,20 @@ import json
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, suppress
 from queue import SimpleQueue
-from typing import IO, Final, Self
+from typing import IO, Any, Final, Self, TypeVar
 
 from projections import bulk
 
+_Share = TypeVar("_Share")
+_Done = TypeVar("_Done")
+
 _CODE: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from projections import compiled; compiled.use(); "
     "from projections.workers import serve; serve(sys.stdin.buffer, sys.stdout.buffer)"
 )
 
@@ -35,12 +39,21 @@ class WorkerEnded(RuntimeError):
 
 def load_all(shares: Sequence[bulk.Share], processes: int) -> Iterator[bulk.Loaded]:
     """Load all shares in child processes, in any order. Raises what loading raises; WorkerEnded."""
+    return do_all(bulk.load, shares, processes)
+
+
+def do_all(task: Callable[[_Share], _Done], shares: Sequence[_Share], processes: int) -> Iterator[_Done]:
+    """Do a task for all shares in child processes, in any order. task: a function of a module of ours.
+
+    Raises what the task raises; WorkerEnded.
+    """
     idle: SimpleQueue[_Worker] = SimpleQueue()
 
-    def load(share: bulk.Share) -> bulk.Loaded:
+    def load(share: _Share) -> _Done:
         worker = idle.get()
         try:
-            return worker.load(share)
+            done: _Done = worker.do(task, share)
+            return done
         finally:
             idle.put(worker)
 
@@ -59,7 +72,7 @@ def load_all(shares: Sequence[bulk.Share], processes: int) -> Iterator[bulk.Load
 
 
 class _Worker:
-    """One child process, which loads one share at a time."""
+    """One child process, which does one share at a time."""
 
     def __init__(self) -> None:
         # a session of its own: Ctrl-C in the terminal ends the parent, and the parent ends its workers
@@ -70,20 +83,19 @@ class _Worker:
             start_new_session=True,
         )
 
-    def load(self, share: bulk.Share) -> bulk.Loaded:
-        """Have a share loaded. Raises what that raises; WorkerEnded."""
+    def do(self, task: Callable[[Any], object], share: object) -> Any:
+        """Have a task done for a share. Raises what that raises; WorkerEnded."""
         tasks, answers = self._process.stdin, self._process.stdout
         assert tasks is not None
         assert answers is not None
         try:
-            pickle.dump(share, tasks)
+            pickle.dump((task, share), tasks)
             tasks.flush()
             answer = pickle.load(answers)  # noqa: S301 - our own child wrote it
         except (EOFError, BrokenPipeError):
             raise WorkerEnded("a process that folds ended early; start the rebuild again") from None
         if isinstance(answer, BaseException):
             raise answer
-        assert isinstance(answer, bulk.Loaded)
         return answer
 
     def kill(self) -> None:
@@ -103,15 +115,15 @@ class _Worker:
 
 
 def serve(tasks: IO[bytes], answers: IO[bytes]) -> None:
-    """A worker: load shares until there are no more."""
+    """A worker: do its task for shares until there are no more."""
     gc.disable()  # nothing in the fold refers to itself, so counting references frees it all
     while True:
         try:
-            share = pickle.load(tasks)  # noqa: S301 - the parent wrote it
+            task, share = pickle.load(tasks)  # noqa: S301 - the parent wrote it
         except EOFError:
             return
         try:
-            answer: object = bulk.load(share)
+            answer: object = task(share)
         except Exception as error:  # noqa: BLE001 - the parent raises it
             answer = error
         pickle.dump(answer, answers)

@@ -31,13 +31,16 @@ from api.cli import (
     completing,
     excepting,
     feeding,
+    generations,
     mapping,
+    previewing,
     pulling,
     quarantining,
     referring,
     restating,
     serving,
     sourcing,
+    verifying,
 )
 from api.cursors import CursorRefused
 from api.feeds import FeedUnknown
@@ -49,9 +52,14 @@ from api.quarantining import EntrySettled
 from api.reading import GenerationGone, MilestoneUnknown
 from api.remapping.running import ApplyUnderWay, PreviewDiffers
 from api.settings import SettingsRefused
+from projections.building import BuildUnderWay
+from projections.checking import CheckRefused, OtherRules
 from projections.deals import DealUnknown
-from projections.generations import NoGeneration
+from projections.generations import GenerationUnknown, NoGeneration
+from projections.noting import BuildGone
+from projections.promoting import GenerationRefused
 from projections.reports import ReportRefused
+from projections.workers import WorkerEnded
 
 app: Final = typer.Typer(
     name="cairn",
@@ -68,11 +76,14 @@ pulling.add_to(app)
 quarantining.add_to(app)
 mapping.add_to(app)
 asking.add_to(app)
+generations.add_to(app)
+previewing.add_to(app)
 excepting.add_to(app)
 restating.add_to(app)
 referring.add_to(app)
 bridging.add_to(app)
 completing.add_to(app)
+verifying.add_to(app)
 
 #: What people can do something about: the message is enough.
 _FORESEEN: Final = (
@@ -81,7 +92,8 @@ _FORESEEN: Final = (
     QuarantineUnknown, MappingUnknown, EntrySettled, IntakeFull, IntakeClosed, FileNotFoundError,
     PermissionError, NotADirectoryError, serving.AddressTaken, feeding.SourceUnknown, feeding.InstanceRefused,
     FileRefused, MappingRefused, FeedUnknown, FeedBusy, SourceError, MilestoneUnknown, MappingNotFound,
-    NotInstalled, PreviewDiffers, ApplyUnderWay, IsADirectoryError,
+    NotInstalled, PreviewDiffers, ApplyUnderWay, IsADirectoryError, BuildUnderWay,
+    BuildGone, CheckRefused, OtherRules, WorkerEnded, GenerationUnknown, GenerationRefused,
 )  # fmt: skip
 _DATABASE: Final = (psycopg.Error, PoolTimeout, PersistenceError)
 

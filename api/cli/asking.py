@@ -18,13 +18,15 @@ from rich.console import Console
 from rich.table import Table
 
 from adapters.postgres.connections import conninfo_for
-from api import dossiers, health, reading, reporting
-from api.cli.options import DatabaseOption, DataOption
+from api import dossiers, health, reading, rebuilding, reporting
+from api.cli.differences import HtmlOption, JsonOption, TopOption, tell
+from api.cli.options import DatabaseOption, DataOption, GenerationOption
 from api.cli.serving import check_migrations, prepare
 from api.cli.tables import show
 from api.freshness import NotYetProjected
 from api.house import connection_to, database
 from api.parameters import KNOWN, Question, Values, question
+from api.previewing import DEALS
 from api.schema import milestone_schema
 from api.settings import Settings, load
 from projections.measures import VIEWS
@@ -89,6 +91,7 @@ def report(
     policy: Annotated[
         list[str] | None, typer.Option("--policy", help="Under these policies, name@version; repeat.")
     ] = None,
+    generation: GenerationOption = None,
     limit: Annotated[int | None, typer.Option("--limit", help="Rows at most.")] = None,
     cursor: Annotated[str | None, typer.Option("--cursor", help="`next` of the page before.")] = None,
     at_least: Annotated[
@@ -103,7 +106,8 @@ def report(
         "at": at, "from": from_, "to": to, "known_at": known_at, "known_position": known_position,
         "basis": basis, "deal": deal, "product": product, "customer": customer, "segment": segment,
         "territory": territory, "owner": owner, "entity": entity, "channel": channel, "class": class_,
-        "currency": currency, "rate": rate, "limit": limit, "cursor": cursor, "at_least": at_least,
+        "currency": currency, "rate": rate, "generation": generation, "limit": limit, "cursor": cursor,
+        "at_least": at_least,
     }  # fmt: skip
     sent = [(name, str(value)) for name, value in given.items() if value is not None]
     sent += [("by", word) for word in by or ()]
@@ -161,6 +165,7 @@ def deal(
     at: _At = None,
     known_at: _KnownAt = None,
     known_position: _KnownPosition = None,
+    generation: GenerationOption = None,
     data: DataOption = None,
     database_url: DatabaseOption = None,
     *,
@@ -177,9 +182,9 @@ def deal(
         connection,
     ):
         found = (
-            dossiers.timeline(connection, key, known)
+            dossiers.timeline(connection, key, known, generation)
             if timeline
-            else dossiers.deal(connection, key, known, day)
+            else dossiers.deal(connection, key, known, day, generation)
         )
     if json_:
         print(json.dumps(found))
@@ -258,13 +263,38 @@ def rebuild(
     keep_policies: Annotated[
         bool, typer.Option("--keep-policies", help="Adopt no policy that was activated since.")
     ] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep them ready beside the live ones; swap nothing in.")
+    ] = False,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Keep them, and tell what promoting them would change.")
+    ] = False,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Fold everything, also what no changed rule has a say in.")
+    ] = False,
+    html: HtmlOption = None,
+    json_: JsonOption = None,
+    top: TopOption = DEALS,
+    deal: Annotated[
+        str | None,
+        typer.Option("--deal", help="Build nothing: fold the deal of this key again, and show what changes."),
+    ] = None,
     data: DataOption = None,
     database_url: DatabaseOption = None,
 ) -> None:
     """Build all reports anew from the log, beside those that are read, and swap them in at once.
 
-    All policies that are activated are adopted; ask reports with --policy first to see what they change.
+    Where only rules of some types of milestones changed, deals without any are copied from the live ones. One
+    that was broken off goes on with what is left. All policies that are activated are adopted; ask
+    reports with --policy first to see what they change, or with --preview which figures move and why.
     """
+    if (html is not None or json_ is not None) and not preview:
+        raise typer.BadParameter("say --preview as well", param_hint="--html, --json")
+    if deal is not None:
+        from api.cli.verifying import refold
+
+        refold(deal, keep_policies=keep_policies, data=data, database_url=database_url)
+        return
     settings = load(folder=data, database_url=database_url, log="warning")
     out = Console(stderr=True, highlight=False)
     with opened(settings, caught_up=False) as (url, connection):
@@ -276,12 +306,21 @@ def rebuild(
                 settings.tenant,
                 workers=workers,
                 policies=policies,
+                keep=keep or preview,
+                whole=whole,
                 report=lambda stage, done: shown.update(f"{stage.replace('_', ' ')}: {done:,} milestones"),
             )
-    print(
-        f"generation {found.generation} is live: {found.milestones:,} milestones, "
-        f"{found.postings:,} postings, {found.caught_up:,} caught up; policies: {', '.join(found.policies)}"
-    )
+        print(
+            f"generation {found.generation} is {'live' if found.is_live else 'ready'}: {found.milestones:,} "
+            f"milestones, {found.postings:,} postings, {found.caught_up:,} caught up; "
+            f"policies: {', '.join(found.policies)}",
+            file=sys.stderr if preview else sys.stdout,
+        )
+        print(rebuilding.said(found), file=sys.stderr if preview else sys.stdout)
+        if preview:
+            tell(connection, found.generation, html, json_, top)
+    if not found.is_live and not preview:
+        print(f"`cairn generations promote {found.generation}` makes it the live one")
 
 
 def schema() -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from api import bridging, latencies
 from api.cli.asking import opened
-from api.cli.options import DatabaseOption, DataOption
+from api.cli.options import DatabaseOption, DataOption, GenerationOption
 from api.cli.tables import show
 from api.settings import load
 
@@ -62,6 +62,7 @@ def bridge(
     policy: Annotated[
         list[str] | None, typer.Option("--policy", help="Under these policies, name@version; repeat.")
     ] = None,
+    generation: GenerationOption = None,
     limit: Annotated[int | None, typer.Option("--limit", help="Groups at most.")] = None,
     cursor: Annotated[str | None, typer.Option("--cursor", help="`next` of the page before.")] = None,
     format_: _Format = "table",
@@ -71,7 +72,7 @@ def bridge(
     """From won to ordered to invoiced to cash: what is taken away in each step, and why."""
     given = {
         "at": at, "known_at": known_at, "known_position": known_position, "basis": basis, "limit": limit,
-        "cursor": cursor, "currency": currency, "rate": rate,
+        "cursor": cursor, "currency": currency, "rate": rate, "generation": generation,
     }  # fmt: skip
     sent = _sent(given, only, format_) + [("by", word) for word in by or ()]
     sent += [("policy", word) for word in policy or ()]
@@ -104,12 +105,16 @@ def latency(
     known_at: _KnownAt = None,
     known_position: _KnownPosition = None,
     only: _Only = None,
+    generation: GenerationOption = None,
     format_: _Format = "table",
     data: DataOption = None,
     database_url: DatabaseOption = None,
 ) -> None:
     """How long each stage takes from one milestone to the next, in seconds, and what waits longest."""
-    given = {"from": from_, "to": to, "known_at": known_at, "known_position": known_position}
+    given = {
+        "from": from_, "to": to, "known_at": known_at, "known_position": known_position,
+        "generation": generation,
+    }  # fmt: skip
     wanted = latencies.asked(_sent(given, only, format_), datetime.now(UTC).date())
     with opened(load(folder=data, database_url=database_url, log="warning"), caught_up=True) as (_, reader):
         answer = latencies.answer(reader, wanted)

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from api import excepting, handling
 from api.cli.feeding import opened
-from api.cli.options import DatabaseOption, DataOption
+from api.cli.options import DatabaseOption, DataOption, GenerationOption
 from api.cli.tables import show
 from api.settings import load
 from projections.projector import Projector
@@ -48,6 +48,7 @@ def listed(
     deal: Annotated[str | None, typer.Option("--deal", help="Only this deal, by any of its keys.")] = None,
     customer: Annotated[str | None, typer.Option("--customer", help="Only this customer.")] = None,
     currency: Annotated[str | None, typer.Option("--currency", help="Only amounts in this.")] = None,
+    generation: GenerationOption = None,
     limit: Annotated[int | None, typer.Option("--limit", help="Rows at most.")] = None,
     format_: Annotated[str, typer.Option("--format", help="table, json or csv.")] = "table",
     data: DataOption = None,
@@ -60,7 +61,7 @@ def listed(
         raise typer.BadParameter("one of table, json, csv", param_hint="--format")
     given = {
         "at": at, "known_at": known_at, "known_position": known_position, "deal": deal,
-        "customer": customer, "currency": currency, "limit": limit,
+        "customer": customer, "currency": currency, "limit": limit, "generation": generation,
     }  # fmt: skip
     sent = [(name, str(value)) for name, value in given.items() if value is not None]
     sent += [

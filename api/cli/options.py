@@ -17,6 +17,9 @@ DatabaseOption = Annotated[
         "--database-url", help="A PostgreSQL server instead of the embedded one [env: DATABASE_URL]."
     ),
 ]
+GenerationOption = Annotated[
+    int | None, typer.Option("--generation", help="From this set of books; default: the live one.")
+]
 HostOption = Annotated[
     str | None, typer.Option("--host", help="Address to listen on [env: CAIRN_HOST; default: 127.0.0.1].")
 ]

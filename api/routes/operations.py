@@ -43,9 +43,10 @@ async def get_readiness(request: Request) -> Response:
 
 @router.get("/v1/status", summary="The ledger at a glance", openapi_extra={"responses": responses(401, 503)})
 async def get_status(request: Request) -> Response:
-    """Positions, how far reports are behind, what waits in quarantine."""
+    """Positions, how far reports are behind, what is in memory, what waits in quarantine."""
     house = house_of(request)
-    return json_answer(await run_in_threadpool(house.read, health.status, house.schema))
+    found = await run_in_threadpool(house.read, health.status, house.schema)
+    return json_answer(found | {"columns": house.columns.told()})
 
 
 @router.get(

@@ -10,9 +10,19 @@ from starlette.concurrency import run_in_threadpool
 
 from api import reading, reporting
 from api.answers import csv_answer, json_answer
-from api.parameters import EXPLAIN, KNOWN, REPORT, WAITING, Parameter, Question, Values, question
+from api.parameters import (
+    EXPLAIN,
+    GENERATION,
+    KNOWN,
+    REPORT,
+    WAITING,
+    Parameter,
+    Question,
+    Values,
+    question,
+)
 from api.routes.common import documented, house_of, responses, sent, today
-from projections import laws, meanings
+from projections import laws, meanings, selfcheck
 from projections.measures import VIEWS
 from projections.questions import ReportRefused
 
@@ -30,6 +40,7 @@ _REPORTS: Final = (*VIEWS, "bridge", "exceptions", "latency", *(f"{view}/restate
 _LAWS: Final[dict[str, Parameter]] = {
     "at": Parameter("The day on which the laws are checked. Default: today (UTC).", {"type": "string"}),
     **KNOWN,
+    **GENERATION,
     **WAITING,
 }
 _ROWS: Final = {
@@ -82,7 +93,7 @@ async def get_report(request: Request) -> Response:
         raise ReportRefused(f"there is no report {view[:80]!r}", _REPORTS)
     asked = question(view, sent(request), today())
     await house.until(asked.known, asked.at_least, asked.timeout)
-    answer = await run_in_threadpool(house.read, reporting.report, asked)
+    answer = await run_in_threadpool(house.read, reporting.report, asked, house.columns)
     if _wants_csv(request, asked):
         return csv_answer(reporting.as_csv(asked, answer), _around(request, answer))
     return json_answer(answer)
@@ -126,13 +137,13 @@ async def get_explanation(request: Request) -> Response:
     house = house_of(request)
     asked = question(request.path_params["view"], sent(request), today(), explain=True)
     await house.until(asked.known, None, asked.timeout)
-    return json_answer(await run_in_threadpool(house.read, reporting.explained, asked))
+    return json_answer(await run_in_threadpool(house.read, reporting.explained, asked, house.columns))
 
 
 @router.get(
     "/v1/laws",
     summary="Whether the laws of the books hold",
-    openapi_extra={"parameters": documented(_LAWS), "responses": responses(401, 422, 503)},
+    openapi_extra={"parameters": documented(_LAWS), "responses": responses(401, 410, 422, 503)},
 )
 async def get_laws(request: Request) -> Response:
     """Every law with its wording, and every breach of one; none is the only good answer."""
@@ -143,13 +154,14 @@ async def get_laws(request: Request) -> Response:
 
     def check(connection: Any) -> dict[str, Any]:
         with reporting.one_moment(connection):
-            live = reading.generation(connection, None)
-            position = reading.known_position(connection, known, live)
-            breaches = laws.check(connection, live.id, at, position)
+            books = reading.generation(connection, values.whole("generation"))
+            position = reading.known_position(connection, known, books)
+            breaches = laws.check(connection, books.id, at, position)
+            breaches += selfcheck.compared(connection, books.id)
             return {
                 "at": at.isoformat(),
                 "known": {"position": position, "time": reading.recorded_at(connection, position)},
-                "generation": live.id,
+                "generation": books.id,
                 "hold": not breaches,
                 "laws": laws.LAWS,
                 "breaches": breaches,

@@ -1,7 +1,11 @@
 -- Indexes of one generation, after its bulk load. Must never be run on a generation that is read already.
 
 SET LOCAL maintenance_work_mem = '256MB';
-CREATE INDEX ON posting_{generation} (deal, position);
+CREATE INDEX ON posting_{generation} (deal);
+-- What becomes known is appended: a few pages at the end of each table hold the positions that are new to a reader.
+CREATE INDEX ON posting_{generation} USING brin (position) WITH (pages_per_range = 32, autosummarize = on);
+CREATE INDEX ON deal_name_{generation} USING brin (position) WITH (pages_per_range = 32, autosummarize = on);
+CREATE INDEX ON deal_dimension_{generation} USING brin (position) WITH (pages_per_range = 32, autosummarize = on);
 CREATE INDEX ON deal_name_{generation} (deal, position);
 CREATE INDEX ON deal_name_{generation} (name);
 CREATE INDEX ON deal_dimension_{generation} (deal, name);
