@@ -15,7 +15,8 @@ import json
 import platform
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -35,42 +36,38 @@ AIMS = {
 MOST = {("now", "p99_ms"): 25, ("any", "p99_ms"): 100, ("fresh", "p99_ms"): 300}
 
 
-def measure(milestones: int, seconds: float, folder: Path) -> dict[str, Any]:
-    """All figures, by part."""
-    figures: dict[str, Any] = {"memory_mib": {}}
+def measure(milestones: int, seconds: float, folder: Path) -> Iterator[tuple[str, dict[str, float]]]:
+    """Each part with its figures, as soon as they are known."""
+    memory: dict[str, float] = {}
+    some = min(milestones, 200_000)
     with EmbeddedServer(folder / "pg") as url:
-        _say(f"append of prepared milestones, {min(milestones, 200_000):,}")
-        figures["append"] = appending.measure(url, "bench_append", min(milestones, 200_000))
+        _say(f"append of prepared milestones, {some:,}")
+        yield "append", appending.measure(url, "bench_append", some)
         _say(f"import of {milestones:,} milestones")
-        figures["import"], figures["memory_mib"]["import"] = importing.measure(
-            url, "bench", milestones, folder / "events.ndjson"
-        )
+        imported, memory["import"] = importing.measure(url, "bench", milestones, folder / "events.ndjson")
+        yield "import", imported
         _say("rebuild")
-        figures["rebuild"], figures["memory_mib"]["rebuild"] = rebuilding.measure(url, "bench")
+        rebuilt, memory["rebuild"] = rebuilding.measure(url, "bench")
+        yield "rebuild", rebuilt
         _say("reports over HTTP")
-        reports, figures["memory_mib"]["serve_reports"] = serving.measure_reports(url, "bench", seconds)
-        figures |= reports
+        reports, memory["serve_reports"] = serving.measure_reports(url, "bench", seconds)
+        yield from reports.items()
         _say("a change of rule under load")
-        figures["switch"] = switching.measure(url, "bench")
-        waiting = min(milestones, 200_000)
-        _say(f"catch-up with {waiting:,} milestones")
-        importing.measure(url, "bench_waiting", waiting, folder / "waiting.ndjson")
-        figures["catch_up"] = catching.measure(url, "bench_waiting")
+        yield "switch", switching.measure(url, "bench")
+        _say(f"catch-up with {some:,} milestones")
+        importing.measure(url, "bench_waiting", some, folder / "waiting.ndjson")
+        yield "catch_up", catching.measure(url, "bench_waiting")
         _say("single-event POST at 32 connections")
-        figures["post"], figures["memory_mib"]["serve_posts"] = serving.measure_posts(
-            url, "bench_post", seconds
-        )
-        records = min(milestones, 200_000)
-        _say(f"import of {records:,} records through a mapping")
-        figures["mapped"], figures["memory_mib"]["mapped"] = mapping.measure(
-            url, "bench_mapped", records, folder / "records.jsonl"
-        )
-    return figures
+        posts, memory["serve_posts"] = serving.measure_posts(url, "bench_post", seconds)
+        yield "post", posts
+        _say(f"import of {some:,} records through a mapping")
+        mapped, memory["mapped"] = mapping.measure(url, "bench_mapped", some, folder / "records.jsonl")
+        yield "mapped", mapped
+    yield "memory_mib", memory
 
 
-def measure_sizes(sizes: Iterable[int]) -> dict[str, Any]:
+def measure_sizes(sizes: Iterable[int]) -> Iterator[tuple[str, dict[str, float]]]:
     """Import and rebuild at several sizes, each on a database of its own: figures by size."""
-    figures: dict[str, Any] = {}
     for size in sizes:
         with (
             tempfile.TemporaryDirectory(prefix="cairn-bench-") as name,
@@ -80,29 +77,30 @@ def measure_sizes(sizes: Iterable[int]) -> dict[str, Any]:
             imported, import_mib = importing.measure(url, "bench", size, Path(name) / "events.ndjson")
             (Path(name) / "events.ndjson").unlink()
             rebuilt, rebuild_mib = rebuilding.measure(url, "bench")
-            figures[f"at {size}"] = {
-                "import_rate": imported["rate"],
-                "import_mib": import_mib,
-                **rebuilt,
-                "rebuild_mib": rebuild_mib,
-            }
-    return figures
+            yield (
+                f"at {size}",
+                {
+                    "import_rate": imported["rate"],
+                    "import_mib": import_mib,
+                    **rebuilt,
+                    "rebuild_mib": rebuild_mib,
+                },
+            )
 
 
 def _say(what: str) -> None:
     print(f"... {what}", file=sys.stderr, flush=True)
 
 
-def show(figures: dict[str, Any]) -> None:
-    """Print the figures, one a line, with what they are held against."""
-    for part, values in figures.items():
-        for name, value in values.items():
-            aim = AIMS.get((part, name))
-            verdict = "" if aim is None else f"   (aim {aim:,}: {'met' if value >= aim else 'NOT met'})"
-            most = MOST.get((part, name))
-            if most is not None:
-                verdict = f"   (at most {most}: {'met' if value <= most else 'NOT met'})"
-            print(f"{part:>12} {name:<24} {value:>14,.2f}{verdict}")
+def show(part: str, values: dict[str, float]) -> None:
+    """Print the figures of a part, one a line, with what they are held against."""
+    for name, value in values.items():
+        aim = AIMS.get((part, name))
+        verdict = "" if aim is None else f"   (aim {aim:,}: {'met' if value >= aim else 'NOT met'})"
+        most = MOST.get((part, name))
+        if most is not None:
+            verdict = f"   (at most {most}: {'met' if value <= most else 'NOT met'})"
+        print(f"{part:>12} {name:<24} {value:>14,.2f}{verdict}", flush=True)
 
 
 def main() -> None:
@@ -115,17 +113,18 @@ def main() -> None:
     parser.add_argument("--long", action="store_true", help="import and rebuild at three sizes as well")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     asked = parser.parse_args()
+    figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="cairn-bench-") as folder:
-        figures = measure(asked.milestones, asked.seconds, Path(folder))
-    if asked.long:
-        figures |= measure_sizes(asked.milestones * times // 10 for times in (1, 10, 100))
-    figures["conditions"] = {
+        parts = measure(asked.milestones, asked.seconds, Path(folder))
+        sizes = (asked.milestones * times // 10 for times in (1, 10, 100)) if asked.long else ()
+        for part, values in chain(parts, measure_sizes(sizes)):
+            show(part, values)
+            figures[part] = values
+    conditions = {
         "milestones": asked.milestones,
         "python": platform.python_version(),
         "system": platform.system(),
     }
-    conditions = figures.pop("conditions")
-    show(figures)
     if asked.json is not None:
         asked.json.write_text(json.dumps({**figures, "conditions": conditions}, indent=2) + "\n")
 

@@ -16,7 +16,7 @@ import psycopg
 
 from adapters.postgres.connections import conninfo_for
 from projections.projector import Projector
-from scripts.benching.memory import Peak
+from scripts.benching.memory import Peak, held
 
 _LOG: Final = (
     "COPY (SELECT position, stream, topic, state FROM log ORDER BY position) TO STDOUT (FORMAT binary)"
@@ -31,7 +31,7 @@ def measure(url: str, schema: str) -> dict[str, float]:
         with connection.cursor() as cursor, cursor.copy(_LOG) as out:
             rows = sum(1 for _ in out)
         copied = time.perf_counter() - begun
-        with Peak(os.getpid()) as peak:
+        with Peak(os.getpid(), less=held()) as peak:
             begun = time.perf_counter()
             taken = Projector(schema).catch_up(connection)
             seconds = time.perf_counter() - begun

@@ -66,6 +66,8 @@ async def _run(port: int, requests: Iterator[bytes], connections: int, seconds: 
         *(_connection(port, requests, begun + seconds, latencies) for _ in range(connections))
     )
     taken = time.perf_counter() - begun
+    if not latencies:
+        raise RuntimeError(f"no request was answered within {taken:.1f} s")
     return Measured(len(latencies), taken, sorted(latencies))
 
 

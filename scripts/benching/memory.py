@@ -31,11 +31,19 @@ def _mib(processes: Iterable[psutil.Process]) -> tuple[float, float]:
     return (own[0] + shared[0]) / 2**20, (own[1] + shared[1]) / 2**20
 
 
+def held() -> float:
+    """MiB that this process holds for itself by now."""
+    memory = psutil.Process().memory_info()
+    return float(memory.rss - getattr(memory, "shared", 0)) / 2**20
+
+
 class Peak:
     """Samples a process tree while the block runs; `mib` is the highest sum, `ours` without the database."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, less: float = 0.0) -> None:
+        """less: MiB that are not counted, as what a benchmark's own process held before."""
         self.mib = self.ours = 0.0
+        self._less = less
         self._process = psutil.Process(pid)
         self._stop = Event()
         self._thread = Thread(target=self._sample, daemon=True)
@@ -44,7 +52,8 @@ class Peak:
         while not self._stop.wait(_EVERY_SECONDS):
             try:
                 all_, ours = _mib([self._process, *self._process.children(recursive=True)])
-                self.mib, self.ours = max(self.mib, all_), max(self.ours, ours)
+                self.mib = max(self.mib, all_ - self._less)
+                self.ours = max(self.ours, ours - self._less)
             except psutil.NoSuchProcess:
                 return
 

@@ -17,7 +17,7 @@ from adapters.postgres import reading as log
 from adapters.postgres.connections import conninfo_for
 from projections.completeness import register
 from projections.rebuild import rebuild
-from scripts.benching.memory import Peak
+from scripts.benching.memory import Peak, held
 
 
 def measure(url: str, schema: str) -> tuple[dict[str, float], float]:
@@ -40,7 +40,7 @@ def measure(url: str, schema: str) -> tuple[dict[str, float], float]:
         with connection.transaction():
             registered = register.take_in(connection, schema, log.head(connection))
         registering = time.perf_counter() - begun
-    with Peak(os.getpid()) as peak:
+    with Peak(os.getpid(), less=held()) as peak:
         begun = time.perf_counter()
         built = rebuild(conninfo, schema)
         seconds = time.perf_counter() - begun
