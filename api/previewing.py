@@ -7,14 +7,17 @@ comparing (projections/preview), the page for people (api/previews_page).
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
+from decimal import Decimal
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
 from psycopg import Connection
 
 from api import reading
-from projections import generations
+from projections import generations, promoting
 from projections.generations import Generation
 
 if TYPE_CHECKING:
@@ -58,7 +61,39 @@ def preview(
         connection, live, other, today=today or datetime.now(UTC).date(), cells=cells, deals=deals,
         report=report,
     )  # fmt: skip
-    return told(connection, found)
+    return with_promotion(connection, told(connection, found))
+
+
+def with_promotion(connection: Connection[Any], answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer with whether the generation can be promoted as things are now; the link where it can."""
+    generation = answer["to"]["generation"]
+    (schema,) = connection.execute("SELECT current_schema()").fetchone() or ("",)
+    why_not = promoting.hindrance(connection, schema, generation)
+    links = {name: link for name, link in answer["links"].items() if name != "promote"}
+    if why_not is None:
+        links = {"promote": f"/v1/generations/{generation}/promote", **links}
+    return {**answer, "promotion": {"possible": why_not is None, "why_not": why_not}, "links": links}
+
+
+def size(amount: str | None) -> Decimal:
+    """A decimal string without its sign; 0 for None."""
+    return abs(Decimal(amount or "0"))
+
+
+def foremost(rows: Iterable[Mapping[str, Any]], amount: str, most: int) -> list[Mapping[str, Any]]:
+    """The largest by one of their amounts: of each currency in turn, and within it of each measure in turn.
+
+    Amounts of several currencies can't be ranked among each other.
+    """
+    by_currency: dict[str, list[tuple[int, Mapping[str, Any]]]] = {}
+    seen: Counter[tuple[Any, ...]] = Counter()
+    for one in sorted(rows, key=lambda one: -size(one[amount])):
+        kind = one["currency"], one.get("view"), one["measure"]
+        seen[kind] += 1
+        by_currency.setdefault(one["currency"], []).append((seen[kind], one))
+    lines = (sorted(by_currency[name], key=lambda ranked: ranked[0]) for name in sorted(by_currency))
+    turns = zip_longest(*lines)
+    return [ranked[1] for turn in turns for ranked in turn if ranked is not None][:most]
 
 
 def linked(answer: dict[str, Any], *, preview: bool) -> dict[str, Any]:
@@ -85,7 +120,7 @@ class Previews:
                 key = live.id, other.id, min(live.position, other.position), cells, deals
                 if key in self._kept:
                     self._kept.move_to_end(key)
-                    return self._kept[key]
+                    return with_promotion(connection, self._kept[key])
             found = preview(connection, generation, cells=cells, deals=deals)
             at = found["from"]["generation"], generation, found["known"]["position"], cells, deals
             self._kept[at] = found
@@ -100,7 +135,7 @@ class Previews:
 def told(connection: Connection[Any], found: Preview) -> dict[str, Any]:
     """A preview for people and programs; amounts are decimal strings."""
     beside = {
-        (one.view, one.measure, one.currency, one.window): [
+        (one.clock, one.view, one.measure, one.currency, one.window): [
             {"deal": deal, "difference": amount} for deal, amount in one.deals
         ]
         for one in found.beside
@@ -115,6 +150,7 @@ def told(connection: Connection[Any], found: Preview) -> dict[str, Any]:
         if found.journals is None
         else {"same": True, "digests": {"from": found.journals[0], "to": found.journals[1]}},
         "rules": [_rule(rule) for rule in found.rules],
+        "not_compared": found.not_compared,
         "compared": sum(table.compared for table in found.tables),
         "differing": sum(table.differing for table in found.tables),
         "deals_posted_otherwise": found.differing,
@@ -132,7 +168,6 @@ def told(connection: Connection[Any], found: Preview) -> dict[str, Any]:
         ],
         "seconds": found.seconds,
         "links": {
-            "promote": f"/v1/generations/{found.new.id}/promote",
             "drop": f"/v1/generations/{found.new.id}",
             "html": f"/v1/generations/{found.new.id}/preview?format=html",
         },
@@ -140,18 +175,29 @@ def told(connection: Connection[Any], found: Preview) -> dict[str, Any]:
 
 
 def _verdict(found: Preview) -> str:
-    settings = [rule.name for rule in found.rules if rule.reads_only]
+    if not found.not_compared:
+        return _compared(found, "; no others do.")
+    names = ", ".join(found.not_compared)
+    number = found.new.id
+    return (
+        f"{_compared(found, '.')} Read otherwise and not compared: {names}. Ask the reports that read"
+        f" {'it' if len(found.not_compared) == 1 else 'them'} with generation={number}."
+    )
+
+
+def _compared(found: Preview, end: str) -> str:
     if found.is_same:
-        also = f" Read otherwise: {', '.join(settings)}." if settings else ""
-        return f"Nothing changes: both journals are the same, and every view reads them alike.{also}"
+        if found.not_compared:
+            return "Both journals are the same, and every figure compared is read alike."
+        return "Nothing changes: both journals are the same, and every view reads them alike."
     differing = sum(table.differing for table in found.tables)
-    if not found.differs:
-        return "No reported figure changes, although the journals differ or are read otherwise."
+    if not differing and found.signals:
+        return "No figure compared changes; what the rules find about some deals does."
     if not differing:
-        return "No reported figure changes; what the rules find about some deals does."
+        return "No figure compared changes, although the journals differ or are read otherwise."
     compared = sum(table.compared for table in found.tables)
     measures = {(table.view, cell.measure) for table in found.tables for cell in table.cells}
-    return f"{differing:,} of {compared:,} figures of {len(measures)} measures change; no others do."
+    return f"{differing:,} of {compared:,} figures of {len(measures)} measures change{end}"
 
 
 def _generation(one: Generation) -> dict[str, Any]:
@@ -168,8 +214,10 @@ def _rule(rule: Rule) -> dict[str, Any]:
     return rule._asdict()
 
 
-def _table(table: Table, beside: dict[tuple[str, str, str, str], list[dict[str, str]]]) -> dict[str, Any]:
-    is_now = table.clock == "now" and table.basis == "restated" and not table.by
+def _table(
+    table: Table, beside: dict[tuple[str, str, str, str, str], list[dict[str, str]]]
+) -> dict[str, Any]:
+    has_deals = table.clock != "then" and table.basis == "restated" and not table.by
     cells = []
     for cell in table.cells:
         one: dict[str, Any] = {"window": cell.window}
@@ -182,8 +230,9 @@ def _table(table: Table, beside: dict[tuple[str, str, str, str], list[dict[str, 
             "after": cell.after,
             "difference": cell.difference,
         }
-        if is_now:
-            one["deals"] = beside.get((table.view, cell.measure, cell.currency, cell.window), [])
+        if has_deals:
+            key = table.clock, table.view, cell.measure, cell.currency, cell.window
+            one["deals"] = beside.get(key, [])
         cells.append(one)
     return {
         "view": table.view,
@@ -195,4 +244,8 @@ def _table(table: Table, beside: dict[tuple[str, str, str, str], list[dict[str, 
         "alike": table.alike,
         "cells": cells,
         "more": table.differing > len(cells),
+        "changes": [
+            {"measure": one.measure, "currency": one.currency, "months": dict(one.amounts)}
+            for one in table.changes
+        ],
     }

@@ -1,15 +1,17 @@
 """A preview as one page of HTML that needs nothing beside itself: no script, no font, no other file.
 
-Belongs here: tables and charts of the answer (api/previewing). Does not belong here: figures. Whatever came
-from a source is escaped. Lengths in charts are worked out in whole numbers.
+Belongs here: tables of the answer (api/previewing), which charts there are. Does not belong here: figures,
+drawing (api/previews_charts). Whatever came from a source is escaped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
 from html import escape
 from typing import Any, Final
+
+from api.previewing import foremost, size
+from api.previews_charts import bar, chart
 
 _STYLE: Final = """
 :root { color-scheme: light; --ink: #1d2733; --soft: #5c6b7a; --line: #dde4ea; --up: #1f7a4d; --down: #b3372f;
@@ -36,13 +38,18 @@ figure { margin: 0; background: var(--paper); border: 1px solid var(--line);
   border-radius: 6px; padding: 12px }
 figcaption { display: flex; justify-content: space-between; gap: 8px; font-size: 13px; margin-bottom: 6px }
 svg { display: block; width: 100%; height: auto } svg text { font-size: 10px; fill: #5c6b7a }
+code.whole { white-space: nowrap; overflow-wrap: normal }
 details { margin-top: 10px } summary { cursor: pointer; color: var(--mark); padding: 4px 0 }
 """
 _MINUS: Final = "\N{MINUS SIGN}"
 #: Rows of a table and charts of a view, at most.
 _ROWS: Final = 60
 _CHARTS: Final = 4
-_WIDTH, _HEIGHT = 320, 110
+_CLOCKS: Final = {
+    "now": "now",
+    "since_beginning": "now, since the beginning",
+    "then": "then",
+}
 _NAMES: Final = {
     "arr_movement": "ARR movement",
     "arr": "ARR",
@@ -67,12 +74,13 @@ def page(answer: Mapping[str, Any]) -> str:
         _charts(answer),
         _totals(answer),
         _groups(answer),
+        _since(answer),
         _then(answer),
         _deals(answer),
         _facts(answer),
         _findings(answer),
         "<h2>What to do</h2>",
-        f"<p>Make it live: <code>cairn generations promote {number}</code>.</p>",
+        _promotion(answer),
         f"<p>Drop it: <code>cairn generations drop {number}</code>.</p>",
     ]
     return (
@@ -89,6 +97,11 @@ def _soft(text: str) -> str:
 
 def _text(value: Any) -> str:
     return escape("-" if value is None else str(value))
+
+
+def _whole(word: str) -> str:
+    """A name that is not broken over two lines."""
+    return f'<code class="whole">{_text(word)}</code>'
 
 
 def _name(word: str) -> str:
@@ -129,13 +142,11 @@ def _grouped(amount: str) -> str:
     return f"{int(whole):,}{point}{rest}"
 
 
-def _size(amount: str | None) -> Decimal:
-    return abs(Decimal(amount or "0"))
-
-
-def _minor(amount: str | None) -> int:
-    """A decimal as a whole number in its last place."""
-    return int((amount or "0").replace(".", ""))
+def _promotion(answer: Mapping[str, Any]) -> str:
+    promotion = answer["promotion"]
+    if not promotion["possible"]:
+        return f"<p>It can't be made live: {_text(promotion['why_not'])}.</p>"
+    return f"<p>Make it live: <code>cairn generations promote {answer['to']['generation']}</code>.</p>"
 
 
 # -- parts ------------------------------------------------------------------------------------------------
@@ -180,97 +191,58 @@ def _tables(answer: Mapping[str, Any], **wanted: Any) -> list[Mapping[str, Any]]
 def _summary(answer: Mapping[str, Any]) -> str:
     rows = []
     same: dict[str, None] = {}
-    for clock in ("now", "then"):
+    compared_: set[str] = set()
+    for clock in _CLOCKS:
         for table in _tables(answer, clock=clock, by=None):
             alike = _tables(answer, view=table["view"], basis=table["basis"], clock=clock)
             compared = sum(one["compared"] for one in alike)
             if not compared:
-                same[_name(table["view"])] = None
+                same[table["view"]] = None
                 continue
+            compared_.add(table["view"])
             groups = [
                 f"{one['by']} ({one['differing']:,})" for one in alike if one["by"] and one["differing"]
             ]
             rows.append(
                 [
-                    _name(table["view"]), _name(table["basis"]), clock, _text(", ".join(groups) or None),
-                    f"{compared:,}", f"{table['differing']:,}", f"{sum(one['differing'] for one in alike):,}",
+                    _name(table["view"]), _name(table["basis"]), _CLOCKS[clock],
+                    _text(", ".join(groups) or None), f"{compared:,}", f"{table['differing']:,}",
+                    f"{sum(one['differing'] for one in alike):,}",
                 ]
             )  # fmt: skip
     if not answer["tables"]:
         return ""
     head = ["view", "basis", "known", "dimensions that change", "compared", "totals changed", "all changed"]
-    told = _soft(
-        f"Of {', '.join(same)} every posting counts as before." if same else "Every view was compared."
-    )
-    return "<h2>Figures compared</h2>" + _table(head, rows, numbers=3) + told
+    alike_ = [_name(view) for view in same if view not in compared_]
+    told = f"Of {', '.join(alike_)} every posting counts as before." if alike_ else "Every view was compared."
+    if answer["not_compared"]:
+        told = f"Read otherwise and not compared: {_text(', '.join(answer['not_compared']))}."
+    return "<h2>Figures compared</h2>" + _table(head, rows, numbers=3) + _soft(told)
 
 
 def _charts(answer: Mapping[str, Any]) -> str:
     figures = []
-    for table in _tables(answer, clock="now", basis="restated", by=None):
-        series: dict[tuple[str, str], dict[str, str]] = {}
-        for cell in table["cells"]:
-            if cell["measure"] not in ("nrr", "grr"):
-                series.setdefault((cell["measure"], cell["currency"]), {})[cell["window"]] = cell[
-                    "difference"
-                ]
-        largest = sorted(series, key=lambda key: -max(map(_size, series[key].values())))
+    tables = [t for clock in _CLOCKS if clock != "then" for t in _tables(answer, clock=clock, by=None)]
+    for table in tables:
+        if table["basis"] != "restated":
+            continue
+        up_to = "" if table["clock"] == "now" else ", since the beginning"
+        changes = [{**one, "most": max(one["months"].values(), key=size)} for one in table["changes"]]
         figures += [
-            _chart(
-                f"{_NAMES.get(table['view'], table['view'])}: {key[0]}", key[1], series[key], answer["months"]
+            chart(
+                f"{_NAMES.get(table['view'], table['view'])}: {one['measure']}{up_to}", one["currency"],
+                _signed(one["most"]), one["months"], answer["months"],
             )
-            for key in largest[:_CHARTS]
-        ]
+            for one in foremost(changes, "most", _CHARTS)
+        ]  # fmt: skip
     if not figures:
         return ""
     return f'<h2>Change by month</h2><div class="charts">{"".join(figures)}</div>'
 
 
-def _chart(title: str, currency: str, change: Mapping[str, str], months: Sequence[str]) -> str:
-    """Bars of the differences by month, above and below a line."""
-    places = [number for number, month in enumerate(months) if month in change]
-    first, last = max(0, places[0] - 2), min(len(months), places[-1] + 3)
-    shown = months[first:last]
-    most = max(abs(_minor(one)) for one in change.values())
-    above = any(_minor(one) > 0 for one in change.values())
-    below = any(_minor(one) < 0 for one in change.values())
-    room = _HEIGHT - 24
-    line = 6 + (room if not below else 0 if not above else room // 2)
-    reach = room // 2 if above and below else room
-    step = _WIDTH * 100 // len(shown)
-    bars = []
-    for number, month in enumerate(shown):
-        minor = _minor(change.get(month))
-        height = max(abs(minor) * reach // most, 1) if minor else 0
-        x, width = number * step, max(step * 8 // 10, 80)
-        top = line - height if minor > 0 else line
-        colour = "#1f7a4d" if minor > 0 else "#b3372f"
-        told = f"{month}: {change.get(month, '0')} {currency}"
-        bars.append(
-            f'<rect x="{_hundredths(x)}" y="{top}" width="{_hundredths(width)}" height="{height}" '
-            f'fill="{colour}"><title>{_text(told)}</title>'
-            "</rect>"
-        )
-    largest = max(change.values(), key=lambda one: abs(_minor(one)))
-    return (
-        f"<figure><figcaption><h3>{_text(title.replace('_', ' '))}</h3>"
-        f"<span>{_signed(largest)} {_text(currency)} at most</span></figcaption>"
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{_text(title)} by month">'
-        f'<line x1="0" x2="{_WIDTH}" y1="{line}" y2="{line}" stroke="#9aa8b5" stroke-width="0.5"/>'
-        f"{''.join(bars)}"
-        f'<text x="0" y="{_HEIGHT - 3}">{_text(shown[0])}</text>'
-        f'<text x="{_WIDTH}" y="{_HEIGHT - 3}" text-anchor="end">{_text(shown[-1])}</text></svg></figure>'
-    )
-
-
-def _hundredths(number: int) -> str:
-    return f"{number // 100}.{number % 100:02d}"
-
-
 def _cells(table: Mapping[str, Any], *, group: str | None) -> str:
     """The cells of one table; the largest where there are many."""
-    cells = sorted(table["cells"], key=lambda cell: -_size(cell["difference"]))[:_ROWS]
-    chosen = {id(cell) for cell in cells}
+    chosen = {id(cell) for cell in foremost(table["cells"], "difference", _ROWS)}
     rows = []
     for cell in table["cells"]:
         if id(cell) in chosen:
@@ -319,6 +291,24 @@ def _groups(answer: Mapping[str, Any]) -> str:
     return "<h2>By dimension</h2>" + "".join(found) if found else ""
 
 
+def _since(answer: Mapping[str, Any]) -> str:
+    tables = _tables(answer, clock="since_beginning")
+    if not tables:
+        return ""
+    found = []
+    for table in tables:
+        if table["differing"]:
+            by = f" by {_text(table['by'])}" if table["by"] else ""
+            title = f"{_name(table['view'])}{by}, {_name(table['basis'])}"
+            found.append(_folded(table, title, group=table["by"]))
+    explained = _soft(
+        "A turnover is read by the policy of the last day asked for, however long the span: here of all since"
+        " the beginning, up to the last day of each month."
+    )
+    nothing = "<p>Since the beginning, no figure compared changes either.</p>"
+    return f"<h2>Since the beginning, up to each month</h2>{explained}{''.join(found) or nothing}"
+
+
 def _then(answer: Mapping[str, Any]) -> str:
     found = [
         _folded(table, f"{_name(table['view'])}, {_name(table['basis'])}", group=None)
@@ -331,7 +321,7 @@ def _then(answer: Mapping[str, Any]) -> str:
         "Each month of recording: what stood, or had come about since the beginning, on its last day, as it"
         " was known at its last position."
     )
-    nothing = "<p>What was known at the end of every month of recording stays as it was.</p>"
+    nothing = "<p>No figure compared changes of what was known at the end of a month of recording.</p>"
     return f"<h2>History as it was known</h2>{explained}{''.join(found) or nothing}"
 
 
@@ -339,24 +329,18 @@ def _deals(answer: Mapping[str, Any]) -> str:
     parts = answer["deals"]
     if not parts:
         return ""
+    chosen = {id(part) for part in foremost(parts, "moved", _ROWS)}
     rows = [
         [
-            _text(part["deal"]), _name(part["view"]), _text(part["measure"]), _text(part["window"]),
-            _text(part["currency"]), _signed(part["largest"]), _amount(part["moved"]), _bar(part, parts),
+            _text(part["deal"]), _name(part["view"]), _text(part["measure"]),
+            ("" if part["clock"] == "now" else "up to ") + _text(part["window"]),
+            _text(part["currency"]), _signed(part["largest"]), _amount(part["moved"]), bar(part, parts),
         ]
-        for part in sorted(parts, key=lambda one: -_size(one["moved"]))[:_ROWS]
+        for part in parts
+        if id(part) in chosen
     ]  # fmt: skip
     head = ["deal", "view", "measure", "most in", "currency", "difference", "moved in all", ""]
     return "<h2>Deals behind it</h2>" + _table(head, rows, numbers=3)
-
-
-def _bar(part: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> str:
-    alike = [abs(_minor(one["moved"])) for one in parts if one["currency"] == part["currency"]]
-    width = max(abs(_minor(part["moved"])) * 90 // (max(alike) or 1), 1)
-    return (
-        f'<svg viewBox="0 0 90 10" width="90" height="10" aria-hidden="true" style="width:90px">'
-        f'<rect width="{width}" height="10" fill="#2457a6"/></svg>'
-    )
 
 
 def _facts(answer: Mapping[str, Any]) -> str:
@@ -370,10 +354,10 @@ def _facts(answer: Mapping[str, Any]) -> str:
         )
         rows.append(
             [
-                _text(fact["deal"]), f"{fact['position']:,}", f"<code>{_text(fact['type'])}</code>",
+                _text(fact["deal"]), f"{fact['position']:,}", _whole(fact["type"]),
                 f"{_text(fact['source'])}<br><code>{_text(fact['id'])}</code>", _text(fact["effective_on"]),
                 ("read otherwise:<br>" if fact["read_otherwise"] else "") + changes,
-                "<br>".join(f"<code>{_text(rule)}</code>" for rule in fact["rules"]) or "-",
+                "<br>".join(map(_whole, fact["rules"])) or "-",
             ]
         )  # fmt: skip
     if not rows:

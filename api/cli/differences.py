@@ -7,9 +7,9 @@ share. Does not belong here: the commands (api/cli/previewing, asking), the answ
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from psycopg import Connection
@@ -19,6 +19,12 @@ from rich.table import Table
 from api import previewing, previews_page
 from api.cli.tables import show
 
+_CLOCKS: Final = {
+    "now": "as known now",
+    "since_beginning": "since the beginning up to ends of months, as known now",
+    "then": "at ends of months, as known then",
+}
+
 HtmlOption = Annotated[
     Path | None, typer.Option("--html", help="Write the report as one page of HTML to this file.")
 ]
@@ -26,7 +32,13 @@ JsonOption = Annotated[
     str | None, typer.Option("--json", help="Write it as JSON to this file; -: to standard output.")
 ]
 TopOption = Annotated[
-    int, typer.Option("--top", min=1, max=10_000, help="Differences and deals told of each measure at most.")
+    int,
+    typer.Option(
+        "--top",
+        min=1,
+        max=10_000,
+        help="Differences told of each table, and deals of each measure; of each measure at least one.",
+    ),
 ]
 
 
@@ -72,14 +84,18 @@ def _show(answer: dict[str, Any], top: int) -> None:
     _show_facts(answer, top)
     for one in answer["findings"]:
         out.print(f"{one['code']}: {one['gone']:,} no longer, {one['come']:,} newly")
-    print(f"promote: cairn generations promote {new}; drop: cairn generations drop {new}")
+    drop = f"drop: cairn generations drop {new}"
+    if answer["promotion"]["possible"]:
+        print(f"promote: cairn generations promote {new}; {drop}")
+    else:
+        print(f"it can't be promoted: {answer['promotion']['why_not']}\n{drop}")
 
 
 def _show_figures(answer: dict[str, Any], top: int) -> None:
     for table in answer["tables"]:
         if not table["differing"] or table["by"]:
             continue
-        known = "as known now" if table["clock"] == "now" else "at ends of months, as known then"
+        known = _CLOCKS[table["clock"]]
         title = (
             f"{table['view']}, {table['basis'].replace('_', ' ')}, {known}: {table['differing']:,} of "
             f"{table['compared']:,} totals change"
@@ -88,8 +104,7 @@ def _show_figures(answer: dict[str, Any], top: int) -> None:
         for name in ("month", "currency", "measure", "before", "after", "difference", "deals"):
             is_amount = name in ("before", "after", "difference")
             grid.add_column(name, justify="right" if is_amount else "left", no_wrap=True)
-        largest = sorted(table["cells"], key=lambda one: -_size(one["difference"]))[:top]
-        chosen = {id(one) for one in largest}
+        chosen = {id(one) for one in _chosen(table["cells"], "difference", top)}
         for cell in table["cells"]:
             if id(cell) in chosen:
                 deals = ", ".join(one["deal"].rpartition(":")[2] for one in cell.get("deals", ()))
@@ -101,15 +116,23 @@ def _show_figures(answer: dict[str, Any], top: int) -> None:
     by = [t for t in answer["tables"] if t["by"] and t["differing"]]
     if by:
         grid = Table(title="by dimension", title_justify="left", box=None, padding=(0, 1))
-        for name in ("view", "basis", "by", "differing", "compared"):
+        for name in ("view", "basis", "counted", "by", "differing", "compared"):
             grid.add_column(name, justify="right" if name in ("differing", "compared") else "left")
         for t in by:
-            grid.add_row(t["view"], t["basis"], t["by"], f"{t['differing']:,}", f"{t['compared']:,}")
+            counted = "by month" if t["clock"] == "now" else "since the beginning"
+            grid.add_row(t["view"], t["basis"], counted, t["by"], f"{t['differing']:,}", f"{t['compared']:,}")
         show(grid)
 
 
-def _size(amount: str | None) -> Decimal:
-    return abs(Decimal(amount or "0"))
+def _chosen(rows: list[dict[str, Any]], amount: str, most: int) -> list[Mapping[str, Any]]:
+    """The largest of each currency and measure in turn, and of each measure in each currency the largest."""
+    of_measures: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for one in rows:
+        of_measures.setdefault((one.get("view"), one["measure"]), []).append(one)
+    found = previewing.foremost(rows, amount, most)
+    for of in of_measures.values():
+        found += previewing.foremost(of, amount, len({one["currency"] for one in of}))
+    return found
 
 
 def _show_deals(answer: dict[str, Any], top: int) -> None:
@@ -118,16 +141,14 @@ def _show_deals(answer: dict[str, Any], top: int) -> None:
     grid = Table(title="deals behind it", title_justify="left", box=None, padding=(0, 1))
     for name in ("deal", "view", "measure", "currency", "most in", "difference", "moved in all"):
         grid.add_column(name, justify="right" if name in ("difference", "moved in all") else "left")
-    for one in sorted(answer["deals"], key=lambda one: -_size(one["moved"]))[: 2 * top]:
-        grid.add_row(
-            one["deal"],
-            one["view"],
-            one["measure"],
-            one["currency"],
-            one["window"],
-            one["largest"],
-            one["moved"],
-        )
+    chosen = {id(one) for one in _chosen(answer["deals"], "moved", 2 * top)}
+    for one in answer["deals"]:
+        if id(one) in chosen:
+            window = one["window"] if one["clock"] == "now" else f"up to {one['window']}"
+            grid.add_row(
+                one["deal"], one["view"], one["measure"], one["currency"], window, one["largest"],
+                one["moved"],
+            )  # fmt: skip
     show(grid)
 
 

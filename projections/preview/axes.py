@@ -1,4 +1,4 @@
-"""The two clocks of a comparison: months of effect, and ends of months of recording.
+"""The clocks of a comparison: months of effect, all up to their ends, and ends of months of recording.
 
 Belongs here: which windows there are. Does not belong here: what falls into them (projections/preview/worth).
 """
@@ -29,8 +29,8 @@ LATER: Final = "later"
 class Axis:
     """Windows in time, one after the other without gaps.
 
-    known: the position that counts in each window, where that is the moment of the window's end; None where
-    every window counts what is known now. Then a window is what stands at its end since the beginning.
+    known: the position that counts in each window, which then is what stands at its end since the beginning;
+    None where windows follow one another and all count what is known now.
     """
 
     def __init__(self, windows: Sequence[Window], known: Sequence[int] | None = None) -> None:
@@ -73,6 +73,12 @@ def recorded_months(connection: Connection[Any], known: int) -> Axis:
     rows = connection.execute(queries.statement("preview_recorded"), {"known": known}).fetchall()
     windows = [Window(f"{day:%Y-%m}", None, _day(_month(day) + 1) - timedelta(days=1)) for day, _ in rows]
     return Axis(windows, [min(int(position), known) for _, position in rows])
+
+
+def since_beginning(months: Axis, known: int) -> Axis:
+    """The ends of some months, each with all that came about up to it, as known by one position."""
+    windows = [Window(window.label, None, window.end) for window in months.windows]
+    return Axis(windows, [known] * len(windows))
 
 
 class Span(NamedTuple):

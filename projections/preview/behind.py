@@ -52,7 +52,8 @@ class Rule(NamedTuple):
 class Part(NamedTuple):
     """A deal's part in what differs of a measure: decimal strings of its currency.
 
-    window: where it is largest, by how much. moved: all of it; of a balance, the same as largest.
+    window: where it is largest, by how much. moved: all of it; of a balance, and of what came about since
+    the beginning, the same as largest. clock: on which it was compared.
     """
 
     view: str
@@ -62,6 +63,7 @@ class Part(NamedTuple):
     window: str
     largest: str
     moved: str
+    clock: str
 
 
 class Fact(NamedTuple):
@@ -93,11 +95,11 @@ class Parts(NamedTuple):
 
 
 def parts_of(
-    compared: Comparison, view: str, measures: Iterable[str], deals: Sequence[int], most: int
+    compared: Comparison, view: str, clock: str, measures: Iterable[str], deals: Sequence[int], of_each: int
 ) -> Parts:
     """The deals behind the measures of a view that differ.
 
-    deals: their numbers, by place. most: of each measure and currency.
+    deals: their numbers, by place. of_each: how many of each measure and currency.
     """
     found = Parts([], {})
     for name in measures:
@@ -106,18 +108,18 @@ def parts_of(
         places, change = compared.deals(name)
         if not len(places.keys):
             continue
-        is_turnover = compared.view.totalled_from(name) == "all"
+        is_turnover = compared.axis.known is None and compared.view.totalled_from(name) == "all"
         size = np.abs(change)
         moved = size.sum(axis=1) if is_turnover else size.max(axis=1)
         currencies = np.array([compared.currency(int(key)) for key in places.keys])
         for currency in np.unique(currencies):
             rows = np.flatnonzero((currencies == currency) & (moved != 0))
-            for row in rows[np.argsort(-moved[rows], kind="stable")[:most]]:
+            for row in rows[np.argsort(-moved[rows], kind="stable")[:of_each]]:
                 window = int(np.argmax(size[row]))
                 deal = deals[compared.place(int(places.keys[row]))]
-                amounts = (format_minor(int(x), currency) for x in (change[row, window], moved[row]))
+                most, all_ = (format_minor(int(x), currency) for x in (change[row, window], moved[row]))
                 label = compared.axis.windows[window].label
-                found.top.append((deal, Part(view, name, str(currency), "", label, *amounts)))
+                found.top.append((deal, Part(view, name, str(currency), "", label, most, all_, clock)))
             for at in np.flatnonzero(size[rows].max(axis=0, initial=0)).tolist() if len(rows) else ():
                 column = size[rows, at]
                 chosen = rows[np.argsort(-column, kind="stable")[:_BESIDE]]

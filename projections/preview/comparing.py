@@ -7,7 +7,7 @@ figures (projections/preview/cells), what causes a difference (projections/previ
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
@@ -17,7 +17,7 @@ import numpy as np
 from domain.money import format_minor, format_scaled, parse_decimal
 from domain.policies import Policies
 from projections.answers import class_name, ratio
-from projections.measures import View
+from projections.measures import Measure, View
 from projections.preview.axes import EARLIER, Axis
 from projections.preview.cells import DEAL, PRODUCT, TOTAL, Figures, Places, Sizes
 from projections.preview.exact import Amounts, Ints, Mask
@@ -29,10 +29,14 @@ from projections.questions import BASES, DEAL_DIMENSIONS, Query, Window, checked
 MOVEMENT: Final = "arr_movement"
 VIEWS: Final = ("pipeline", "bookings", "backlog", "billing", "collections", "arr", MOVEMENT)
 GROUPS: Final = (TOTAL, PRODUCT, *DEAL_DIMENSIONS)
-#: Figures as known now, by month of effect; and as they were known at the end of each month of recording.
 _MOST_SORTED: Final = 1_000_000
+#: Figures as known now, by month of effect; the same from the beginning up to each month's end, of turnovers
+#: that are read in several ways; and figures as they were known at the end of each month of recording.
 NOW: Final = "now"
+SINCE: Final = "since_beginning"
 THEN: Final = "then"
+#: Kinds of measures that count what happens within a window.
+_TURNOVERS: Final = ("span", "class")
 
 
 class Cell(NamedTuple):
@@ -50,13 +54,21 @@ class Cell(NamedTuple):
     difference: str | None
 
 
+class Change(NamedTuple):
+    """How a measure of everything together changes: all windows in which it does, with decimal strings."""
+
+    measure: str
+    currency: str
+    amounts: list[tuple[str, str]]
+
+
 class Table(NamedTuple):
     """What differs in one view, grouped one way. by: a dimension, `` for everything together.
 
     alike: measures that count the same amounts of the same deals on both sides, posting by posting: they
     can't differ, and their figures are not worked out. compared: figures of the others that are not zero on
     both sides. differing: those of them that differ. cells: the largest of each measure, as many as were
-    asked for, by window and group.
+    asked for, by window and group. changes: of everything together; ratios have none.
     """
 
     view: str
@@ -67,6 +79,7 @@ class Table(NamedTuple):
     differing: int
     cells: list[Cell]
     alike: list[str]
+    changes: list[Change]
 
 
 class Comparison:
@@ -118,15 +131,22 @@ class Comparison:
             )
         return self._flows_alike[name]
 
-    def table(self, by: str, most: int) -> tuple[int, int, list[Cell], list[str]]:
-        """Figures compared, those of them that differ, the largest differences, and the measures alike."""
-        alike = [name for name in self.view.measures if self.alike(name, by)]
-        names = [name for name in self.view.measures if name not in alike]
+    def table(
+        self, by: str, most: int, only: Sequence[str] | None = None
+    ) -> tuple[int, int, list[Cell], list[str], list[Change]]:
+        """Figures compared, those that differ, the largest differences, measures alike, changes of totals.
+
+        only: some of the measures. most: differences of each, of every currency in turn.
+        """
+        wanted = self.view.measures if only is None else only
+        alike = [name for name in wanted if self.alike(name, by)]
+        names = [name for name in wanted if name not in alike]
         if not names:
-            return 0, 0, [], alike
+            return 0, 0, [], alike, []
         places = self._places(by, [(self._old, None), (self._part, None)], names)
         compared = differing = 0
         cells: list[Cell] = []
+        changes: list[Change] = []
         ratios = self._ratios(by, places) if any(name in self.view.ratios for name in names) else []
         for name in names:
             if name in self.view.ratios:
@@ -140,12 +160,24 @@ class Comparison:
             changed = np.nonzero(before != after)
             compared += int(np.count_nonzero((before != 0) | (after != 0)))
             differing += len(changed[0])
-            chosen = largest(np.abs((after - before)[changed]), most)
+            currencies = places.keys[changed[0]] % self._sizes.currencies
+            chosen = largest(np.abs((after - before)[changed]), currencies, most)
             cells += [
                 self._cell(name, by, int(places.keys[row]), int(n), int(before[row, n]), int(after[row, n]))
                 for row, n in zip(changed[0][chosen], changed[1][chosen], strict=True)
             ]
-        return compared, differing, self._in_order(cells), alike
+            if by == TOTAL:
+                changes += self._changes(name, places, after - before)
+        return compared, differing, self._in_order(cells), alike, changes
+
+    def _changes(self, name: str, places: Places, change: Amounts) -> Iterator[Change]:
+        for row in np.flatnonzero((change != 0).any(axis=1)).tolist():
+            currency = self.currency(int(places.keys[row]))
+            amounts = [
+                (self.axis.windows[n].label, format_minor(int(change[row, n]), currency))
+                for n in np.flatnonzero(change[row]).tolist()
+            ]
+            yield Change(name, currency, amounts)
 
     def sides(self, name: str, by: str, places: Places) -> tuple[Amounts, Amounts]:
         """A measure that is a sum, netted or a difference of others, before and after."""
@@ -256,7 +288,7 @@ def views_on(view: str, axis: Axis, policies: Policies) -> list[View]:
 def query_of(
     view: str, window: Window, known: int, generation: int, policies: Policies, is_then: bool, **rest: Any
 ) -> Query:
-    """The question whose answer a figure is. is_then: as known at the window's end, since the beginning."""
+    """The question whose answer a figure is. is_then: of all since the beginning up to the window's end."""
     start = None if is_then or view == "arr" else window.start
     if view == MOVEMENT:
         view, start = "arr", date.min if window.label == EARLIER else window.start
@@ -265,8 +297,27 @@ def query_of(
 
 def views_of(clock: str, basis: str) -> list[str]:
     """The views that there are on a clock and a basis."""
-    found = [view for view in VIEWS if not (clock == THEN and view == MOVEMENT)]
+    found = [view for view in VIEWS if not (clock in (SINCE, THEN) and view == MOVEMENT)]
     return [view for view in found if basis == BASES[0] or view not in ("pipeline", "collections")]
+
+
+def read_variously(view: str, axis: Axis, policies: Iterable[Policies]) -> list[str]:
+    """The turnovers of a view that are read in several ways, by the last day asked for or by the policies.
+
+    Of others, what came about since the beginning is the sum of the windows.
+    """
+    read: dict[str, set[Measure]] = {}
+    views = {one.base: one for each in policies for one in views_on(view, axis, each)}
+    for base in views:
+        for measure in base:
+            if measure.when in _TURNOVERS:
+                read.setdefault(measure.name, set()).add(measure)
+    several = {name for name, ways in read.items() if len(ways) > 1}
+    shown = next(iter(views.values()))
+    parts = {
+        name: {name, *(n for side in shown.derived.get(name, ()) for n in side)} for name in shown.measures
+    }
+    return [name for name in shown.measures if parts[name] & several]
 
 
 def same_flows(one: Flows, other: Flows) -> bool:
@@ -279,11 +330,14 @@ def same_flows(one: Flows, other: Flows) -> bool:
     return all(np.array_equal(a[orders[0]], b[orders[1]]) for a, b in zip(one, other, strict=True))
 
 
-def largest(sizes: Amounts, most: int) -> Ints:
-    """Places of the largest, at most so many."""
+def largest(sizes: Amounts, currencies: Ints, most: int) -> Ints:
+    """Places of the largest of each currency in turn, at most so many."""
     if len(sizes) <= most:
         return np.arange(len(sizes))
-    return np.argsort(-sizes, kind="stable")[:most]
+    order = np.argsort(-sizes, kind="stable")
+    order = order[np.argsort(currencies[order], kind="stable")]
+    rank = np.arange(len(order)) - np.searchsorted(currencies[order], currencies[order])
+    return order[np.argsort(rank, kind="stable")[:most]]
 
 
 def less(one: str | None, other: str | None) -> str | None:

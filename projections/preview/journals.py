@@ -18,9 +18,9 @@ from projections import merges, periods
 from projections.generations import Generation
 from projections.periods import ALWAYS_OPEN, FirstOpen
 from projections.preview import loading
-from projections.preview.axes import Axis
+from projections.preview.axes import Axis, since_beginning
 from projections.preview.cells import Figures, Sizes
-from projections.preview.comparing import NOW, Comparison, views_on
+from projections.preview.comparing import NOW, SINCE, THEN, Comparison, views_on
 from projections.preview.exact import Ints, Mask, safe
 from projections.preview.grouping import History, histories, survivors_by_number
 from projections.preview.loading import Postings
@@ -38,7 +38,7 @@ class _Side(NamedTuple):
 
 
 class Journals:
-    """Both journals as known by a position, in arrays.
+    """Both journals as known by a position, in arrays. since: the months, each from the beginning on.
 
     posted: numbers of the deals that are posted or grouped otherwise; topics: types of milestones about the
     whole ledger of which the generations say something else. months, moments: the two clocks.
@@ -56,6 +56,7 @@ class Journals:
         moments: Axis,
     ) -> None:
         self.months, self.moments = months, moments
+        self.since = since_beginning(months, known)
         self._topics = topics
         self.texts = loading.texts_of(connection, [old.id, new.id])
         before = loading.postings(connection, old.id, known, self.texts)
@@ -112,6 +113,11 @@ class Journals:
         return _Side(generation, rows, opened, groups)
 
     @property
+    def policies(self) -> list[Policies]:
+        """Those that each generation is read under."""
+        return [side.generation.policies for side in self._sides]
+
+    @property
     def numbers(self) -> list[int]:
         """The numbers of all deals, by place."""
         found: list[int] = self.deals.tolist()
@@ -124,7 +130,7 @@ class Journals:
 
     def changed(self, view: str, basis: str, axis: Axis) -> Mask:
         """By deal: whether it may have another part in a view's figures than before."""
-        old, new = (side.generation.policies for side in self._sides)
+        old, new = self.policies
         everywhere = {str(m.CustomerMerged.__struct_config__.tag)}
         if basis == "as_reported":
             everywhere |= {str(kind.__struct_config__.tag) for kind in (m.PeriodClosed, m.PeriodReopened)}
@@ -135,7 +141,7 @@ class Journals:
 
     def compared(self, view: str, basis: str, clock: str) -> Comparison:
         """The figures of a view on both sides."""
-        axis = self.months if clock == NOW else self.moments
+        axis = {NOW: self.months, SINCE: self.since, THEN: self.moments}[clock]
         changed = self.changed(view, basis, axis)
         old, new = (self._figures(side, view, basis, axis, None) for side in self._sides)
         part = new if changed.all() else self._figures(self._sides[1], view, basis, axis, changed)

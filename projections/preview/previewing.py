@@ -14,14 +14,25 @@ from typing import Any, Final, NamedTuple
 from psycopg import Connection
 from psycopg.pq import TransactionStatus
 
+from domain.instants import to_date
 from projections.generations import Generation
 from projections.preview import behind
 from projections.preview.axes import Axis, months_of, recorded_months, span_of
 from projections.preview.behind import Fact, Part, Rule
 from projections.preview.cells import TOTAL
-from projections.preview.comparing import GROUPS, NOW, THEN, Table, views_of, views_on
+from projections.preview.comparing import (
+    GROUPS,
+    NOW,
+    SINCE,
+    THEN,
+    Table,
+    read_variously,
+    views_of,
+    views_on,
+)
 from projections.preview.differing import Differing, differing, journal_digest, standing
 from projections.preview.journals import Journals
+from projections.preview.uncompared import not_compared, stretches
 from projections.questions import BASES
 
 #: Cells told of a measure in one grouping, and deals of it in one currency, unless asked otherwise.
@@ -41,6 +52,7 @@ class Beside(NamedTuple):
     currency: str
     window: str
     deals: list[tuple[str, str]]
+    clock: str
 
 
 class Preview(NamedTuple):
@@ -49,7 +61,8 @@ class Preview(NamedTuple):
     journals: digests of both where they are the same and read alike, else None: nothing changes. differing:
     the number of deals of which each table says something else; topics: types of milestones about the whole
     ledger that differ. months: labels of the windows; moments: those of the months of recording, with the
-    position at their ends. signals: code -> how many went and came. seconds: by stage.
+    position at their ends. signals: code -> how many went and came. seconds: by stage. not_compared: settings
+    read otherwise of which no figure here tells what they change.
     """
 
     old: Generation
@@ -67,11 +80,12 @@ class Preview(NamedTuple):
     facts: list[Fact]
     signals: dict[str, tuple[int, int]]
     seconds: dict[str, float]
+    not_compared: list[str]
 
     @property
     def differs(self) -> bool:
-        """Whether a promotion changes anything that is reported."""
-        return any(table.differing for table in self.tables) or bool(self.signals)
+        """Whether a promotion changes what is reported, or may: by a setting that is not compared."""
+        return any(table.differing for table in self.tables) or bool(self.signals or self.not_compared)
 
     @property
     def is_same(self) -> bool:
@@ -130,7 +144,8 @@ class _Comparing:
         found = differing(self._connection, old.id, new.id, self._known)
         rules = behind.rules_between(self._connection, old, new)
         span = span_of(self._connection, [old.id, new.id], self._known, self._today)
-        months = months_of(span.first, span.last, self._today)
+        read = [to_date(one.since) for one in stretches(old.policies, new.policies)]
+        months = months_of(span.first, max(span.last, *read) if read else span.last, self._today)
         moments = recorded_months(self._connection, self._known)
         journals = None
         is_read_otherwise = self._is_read_otherwise(months, moments)
@@ -147,6 +162,7 @@ class _Comparing:
             [window.label for window in months.windows],
             [(w.label, position) for w, position in zip(moments.windows, _known(moments), strict=True)],
             [], [], [], [], standing(self._connection, old.id, new.id, self._known, found), self._seconds,
+            not_compared(old.policies, new.policies, months, span.first),
         )  # fmt: skip
         if journals is None:
             preview = self._compared(preview, found, months, moments)
@@ -181,20 +197,23 @@ class _Comparing:
         )  # fmt: skip
         tables: list[Table] = []
         parts: list[tuple[int, Part]] = []
-        beside: list[tuple[str, tuple[str, str, str], list[tuple[int, int]]]] = []
+        beside: list[tuple[str, str, tuple[str, str, str], list[tuple[int, int]]]] = []
         bases = BASES if journals.is_reported_otherwise else BASES[:1]
-        asked = [(c, b, view) for c in (NOW, THEN) for b in bases for view in views_of(c, b)]
+        asked = [(c, b, view) for c in (NOW, SINCE, THEN) for b in bases for view in views_of(c, b)]
         for clock, basis, view in asked:
-            self._at(f"{view}, {basis}, as known {clock}")
+            only = read_variously(view, months, journals.policies) if clock == SINCE else None
+            if only == []:
+                continue
+            self._at(f"{view}, {basis}, {clock.replace('_', ' ')}")
             compared = journals.compared(view, basis, clock)
-            groups = GROUPS if clock == NOW else (TOTAL,)
-            of_view = [Table(view, basis, clock, by, *compared.table(by, self._cells)) for by in groups]
+            groups = (TOTAL,) if clock == THEN else GROUPS
+            of_view = [Table(view, basis, clock, by, *compared.table(by, self._cells, only)) for by in groups]
             tables += of_view
             measures = dict.fromkeys(cell.measure for table in of_view for cell in table.cells)
-            if clock == NOW and basis == BASES[0] and measures:
-                behind_it = behind.parts_of(compared, view, measures, journals.numbers, self._deals)
+            if clock != THEN and basis == BASES[0] and measures:
+                behind_it = behind.parts_of(compared, view, clock, measures, journals.numbers, self._deals)
                 parts += behind_it.top
-                beside += [(view, key, deals) for key, deals in behind_it.beside.items()]
+                beside += [(view, clock, key, deals) for key, deals in behind_it.beside.items()]
             del compared  # before the next one is made: they are large
         self._at("facts")
         numbers = {deal for deal, _ in parts} | {deal for *_, deals in beside for deal, _ in deals}
@@ -209,8 +228,10 @@ class _Comparing:
             tables=tables,
             parts=[part._replace(deal=names[deal]) for deal, part in parts],
             beside=[
-                Beside(view, *key, [(names[deal], behind.minor(amount, key[1])) for deal, amount in deals])
-                for view, key, deals in beside
+                Beside(
+                    view, *key, [(names[deal], behind.minor(amount, key[1])) for deal, amount in deals], clock
+                )
+                for view, clock, key, deals in beside
             ],
             facts=facts,
         )
@@ -226,7 +247,7 @@ def _in_turn(parts: list[tuple[int, Part]]) -> list[tuple[int, Part]]:
     seen: dict[tuple[str, str, str], int] = {}
     order = []
     for number, (_, part) in enumerate(parts):
-        key = part[:3]
+        key = part.view, part.measure, part.currency
         seen[key] = seen.get(key, 0) + 1
         order.append((seen[key], number))
     return [parts[number] for _, number in sorted(order)]

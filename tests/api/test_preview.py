@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import psycopg
 
-from api import previews_page
+from api import previewing, previews_page
 from tests.api.running import cairn, environment
 from tests.projections import events as e
 from tests.projections.events import Event
@@ -120,7 +120,7 @@ def test_what_can_not_be_previewed_is_refused(lone_client: httpx.Client) -> None
     live = lone_client.get("/v1/reports/bookings", params={"at_least": position}).json()["generation"]
     for path, status in (
         (f"/v1/generations/{live}/preview", 410),
-        ("/v1/generations/99/preview", 410),
+        ("/v1/generations/99/preview", 404),
         ("/v1/generations/x/preview", 422),
         (f"/v1/generations/{live}/preview?format=csv", 422),
         (f"/v1/generations/{live}/preview?top=0", 422),
@@ -151,9 +151,10 @@ def test_the_command_says_that_nothing_changes_and_proves_it(
     events.write_text(json.dumps(policy(MONTHLY)) + "\n")
     cairn("ingest", events, "--source", "cloudevents", env=env)
     cairn("report", "bookings", env=env)
-    shown = cairn("rebuild", "--preview", env=env).stdout
+    shown = cairn("rebuild", "--preview", "--top", "1", env=env).stdout
     assert "policy proration: daily -> monthly from 2024-01-01" in shown
-    assert "recognised" in shown
+    for measure in ("booked", "net", "recognised", "contract_liability"):
+        assert f" {measure} " in shown, "each measure has a row"
     with psycopg.connect(database_url) as connection:
         states = connection.execute(f"SELECT state FROM {fresh_schema}.generation ORDER BY id").fetchall()
     assert states[0] == ("live",), "nothing was swapped in"
@@ -164,6 +165,53 @@ def test_a_page_of_nothing_is_a_page() -> None:
     answer = {
         "from": side, "to": {**side, "generation": 2}, "known": {"position": 0, "time": None},
         "verdict": "Nothing changes.", "rules": [], "tables": [], "deals": [], "facts": [], "findings": [],
-        "months": [], "journals": None,
+        "months": [], "journals": None, "not_compared": [], "promotion": {"possible": True, "why_not": None},
     }  # fmt: skip
-    assert previews_page.page(answer).startswith("<!doctype html>")
+    page = previews_page.page(answer)
+    assert page.startswith("<!doctype html>")
+    assert "cairn generations promote 2" in page
+    refused = {**answer, "promotion": {"possible": False, "why_not": "it was made by <other> rules"}}
+    page = previews_page.page(refused)
+    assert "it was made by &lt;other&gt; rules" in page
+    assert "cairn generations promote" not in page
+
+
+def test_a_setting_from_a_future_day_is_not_called_no_change(lone_client: httpx.Client) -> None:
+    later = policy({"booking_trigger": "won", "pivot_currency": "EUR"})
+    later["data"]["from"] = "2027-01-01"
+    recorded(lone_client, [*usual("O-1"), later])
+    made = built(lone_client)
+    answer = lone_client.get(made["links"]["preview"]).json()
+    assert answer["differs"]
+    assert answer["not_compared"] == ["pivot_currency"]
+    assert "no others do" not in answer["verdict"]
+    assert "not compared: pivot_currency" in answer["verdict"]
+    clocks = {table["clock"] for table in answer["tables"] if table["differing"]}
+    assert clocks == {"since_beginning"}
+    page = lone_client.get(made["links"]["preview"], params={"format": "html"}).text
+    assert "counts as before" not in page
+    assert "since the beginning" in page
+
+
+def test_charts_are_drawn_of_all_months_however_few_cells_are_told(lone_client: httpx.Client) -> None:
+    recorded(lone_client, [*usual("O-1", 9), policy({"proration": "monthly"})])
+    made = built(lone_client)
+    page = lone_client.get(made["links"]["preview"], params={"format": "html", "limit": 1}).text
+    chart = page.partition("billing: recognised</h3>")[2].partition("</figure>")[0]
+    bars = re.findall(r'height="(\d+)" fill="[^"]+"><title>(\d{4}-\d\d): ', chart)
+    assert len([month for height, month in bars if height != "0"]) > 5
+    assert re.search(r'<code class="whole">[a-z.]+[.]v1</code>', page)
+
+
+def test_amounts_are_ranked_within_their_currency_and_measure() -> None:
+    rows = [
+        {"currency": currency, "measure": measure, "difference": str(amount)}
+        for currency, measure, amount in (
+            ("JPY", "won", 900_000), ("JPY", "won", 800_000), ("EUR", "won", "-7.00"), ("EUR", "won", "9.00"),
+            ("EUR", "booked", "1.00"),
+        )
+    ]  # fmt: skip
+    found = previewing.foremost(rows, "difference", 4)
+    assert [(one["currency"], one["measure"], one["difference"]) for one in found] == [
+        ("EUR", "won", "9.00"), ("JPY", "won", "900000"), ("EUR", "booked", "1.00"), ("JPY", "won", "800000"),
+    ]  # fmt: skip

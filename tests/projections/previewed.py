@@ -12,7 +12,7 @@ from typing import Any
 from domain.money import format_minor
 from projections import generations, reports
 from projections.preview.axes import Axis, months_of, recorded_months, span_of
-from projections.preview.comparing import GROUPS, NOW, THEN, query_of, views_of
+from projections.preview.comparing import GROUPS, NOW, SINCE, THEN, query_of, read_variously, views_of
 from projections.preview.differing import differing
 from projections.preview.journals import Journals
 from projections.questions import BASES, MAX_ROWS, Query, Window
@@ -36,12 +36,15 @@ def journals(house: House, old: generations.Generation, new: generations.Generat
 def previewed(found: Journals, groups: Iterable[str] = GROUPS, bases: Iterable[str] = BASES) -> Figures:
     """What the comparison says differs."""
     told: Figures = {}
-    for clock in (NOW, THEN):
+    for clock in (NOW, SINCE, THEN):
         for basis in bases:
             for view in views_of(clock, basis):
+                only = read_variously(view, found.months, found.policies) if clock == SINCE else None
+                if only == []:
+                    continue
                 compared = found.compared(view, basis, clock)
-                for by in groups if clock == NOW else ("",):
-                    cells = compared.table(by, 10**6)[2]
+                for by in groups if clock != THEN else ("",):
+                    cells = compared.table(by, 10**6, only)[2]
                     told[view, basis, clock, by] = {cell[:4]: cell[4:6] for cell in cells}
     return told
 
@@ -71,6 +74,8 @@ def _asked(
     for side, generation in enumerate((old, new)):
         for label, query in _questions(view, basis, clock, by, known, generation, axis):
             measures = reports.checked(query).measures
+            if clock == SINCE:
+                measures = tuple(read_variously(view, axis, [old.policies, new.policies]))
             ratios = reports.checked(query).ratios
             for row in reports.run(house.connection, query).rows:
                 for measure in measures:
@@ -96,5 +101,5 @@ def _questions(
         yield "", query._replace(basis=basis, limit=MAX_ROWS)
     for number, window in windows:
         upto = known if axis.known is None else int(axis.known[number])
-        query = query_of(view, window, upto, generation.id, generation.policies, clock == THEN, by=groups)
+        query = query_of(view, window, upto, generation.id, generation.policies, clock != NOW, by=groups)
         yield window.label, query._replace(basis=basis, limit=MAX_ROWS)

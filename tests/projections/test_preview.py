@@ -10,15 +10,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.policies import DEFAULT_POLICIES, Policies, Version
+from api import previewing as api_previewing
+from domain.instants import from_date
+from domain.policies import DEFAULT_POLICIES, DEFAULT_SETTINGS, Policies, Version
 from domain.refusals import Refused
 from projections import digests, generations, promoting, rebuild, reports
 from projections.generations import Generation
 from projections.preview import previewing
+from projections.preview.axes import Axis
 from projections.preview.cells import TOTAL
-from projections.preview.comparing import NOW, THEN
+from projections.preview.comparing import NOW, SINCE, THEN, largest
 from projections.preview.differing import differing, journal_digest
 from projections.preview.exact import earned, safe
+from projections.preview.journals import Journals
 from projections.preview.previewing import Preview
 from projections.projector import Projector
 from projections.proration import earned as earned_one
@@ -52,6 +56,10 @@ def beside(house: House, policies: Policies = DEFAULT_POLICIES) -> Generation:
     Projector(house.schema, made.id).catch_up(house.connection)
     house.connection.execute("UPDATE generation SET state = 'ready' WHERE id = %s", (made.id,))
     return made._replace(position=house.head())
+
+
+def axes_of(found: Journals) -> dict[str, Axis]:
+    return {NOW: found.months, SINCE: found.since, THEN: found.moments}
 
 
 def compared(house: House, old: Generation, new: Generation, **rest: Any) -> Preview:
@@ -103,7 +111,7 @@ def test_every_figure_that_differs_is_told_as_reports_have_it(
         tampered(house, new.id)
     found = journals(house, old, new, old.position)
     told = previewed(found, (TOTAL, "product", "customer", "class"))
-    axes = {NOW: found.months, THEN: found.moments}
+    axes = axes_of(found)
     assert any(told.values()), "something differs"
     assert asked(house, old, new, old.position, told, axes) == told
 
@@ -115,7 +123,7 @@ def test_the_totals_of_any_story_are_told_as_reports_have_them(house: House, see
     old, new = house.project(), beside(house, under(**SETTINGS[name]))
     found = journals(house, old, new, old.position)
     told = previewed(found, (TOTAL,))
-    assert asked(house, old, new, old.position, told, {NOW: found.months, THEN: found.moments}) == told
+    assert asked(house, old, new, old.position, told, axes_of(found)) == told
 
 
 def test_nothing_changed_is_proved_by_two_equal_digests(house: House) -> None:
@@ -187,6 +195,97 @@ def test_a_setting_that_reports_are_read_by_is_named_with_its_day(house: House) 
     assert not found.is_same
 
 
+def from_day(day: str, **setting: Any) -> Version:
+    return Version("house", day, from_date(date.fromisoformat(day)), setting)
+
+
+def for_a_while(day: str, until: str, name: str, value: str) -> list[Version]:
+    usually = getattr(DEFAULT_SETTINGS, name)
+    return [from_day(day, **{name: value}), from_day(until, **{name: usually})]
+
+
+def test_a_setting_from_a_future_day_changes_turnovers_since_the_beginning(house: House) -> None:
+    house.record([*usual("O-1"), *usual("O-2", 2)])
+    old, new = house.project(), beside(house, Policies([from_day("2027-01-01", booking_trigger="won")]))
+    found = compared(house, old, new)
+    assert not any(table.differing for table in found.tables if table.clock in (NOW, THEN))
+    (table,) = [t for t in found.tables if t[:4] == ("bookings", "restated", SINCE, TOTAL)]
+    assert [cell[:1] + cell[2:] for cell in table.cells if cell.window == "2027-01"] == [
+        ("2027-01", "EUR", "booked", "2966.66", "2400.00", "-566.66"),
+        ("2027-01", "EUR", "net", "2966.66", "2400.00", "-566.66"),
+    ]
+    assert {cell.window for cell in table.cells} == {"2027-01", "later"}, "not before it holds"
+    assert found.differs
+    assert not found.not_compared
+    assert {(part.deal[-3:], part.clock, part.window) for part in found.parts} == {
+        ("O-1", SINCE, "2027-01"), ("O-2", SINCE, "2027-01")
+    }  # fmt: skip
+    both = journals(house, old, new, old.position)
+    told = previewed(both, (TOTAL, "customer"))
+    assert asked(house, old, new, old.position, told, axes_of(both)) == told
+
+
+@pytest.mark.parametrize(
+    ("versions", "names"),
+    [
+        ([from_day("2024-02-01", pivot_currency="EUR", sla_hours={})], ["pivot_currency"]),
+        (for_a_while("2024-03-10", "2024-03-20", "liability", "due"), ["liability"]),
+        (for_a_while("2099-03-10", "2100-03-20", "booking_trigger", "won"), ["booking_trigger"]),
+        (for_a_while("2027-03-10", "2028-03-20", "booking_trigger", "won"), []),
+        (for_a_while("2000-03-10", "2000-03-20", "liability", "due"), []),
+    ],
+)
+def test_a_setting_that_no_figure_compared_is_read_by_is_never_no_difference(
+    house: House, versions: list[Version], names: list[str]
+) -> None:
+    house.record(usual("O-1"))
+    found = compared(house, house.project(), beside(house, Policies(versions)))
+    assert found.not_compared == names
+    seen = any(table.differing for table in found.tables)
+    assert found.differs == (seen or bool(names))
+    assert seen == (not names and versions[0].version > "2024")
+
+
+def test_how_totals_change_is_told_of_every_month_however_few_cells_are(house: House) -> None:
+    house.record(usual("O-1", 9))
+    old, new = house.project(), beside(house, under(proration="monthly"))
+    key = "billing", "restated", NOW, TOTAL
+    few, all_ = (
+        next(t for t in compared(house, old, new, cells=cells).tables if t[:4] == key) for cells in (1, 10**6)
+    )
+    assert len([cell for cell in few.cells if cell.measure == "recognised"]) == 1
+    (change,) = [change for change in few.changes if change.measure == "recognised"]
+    assert change.currency == "EUR"
+    assert change.amounts == [(c.window, c.difference) for c in all_.cells if c.measure == "recognised"]
+    assert len(change.amounts) > 5
+
+
+def test_a_currency_of_large_numbers_leaves_room_for_the_others() -> None:
+    np = pytest.importorskip("numpy")
+    sizes, currencies = np.array([900, 5, 800, 700, 3]), np.array([1, 0, 1, 1, 0])
+    assert largest(sizes, currencies, 3).tolist() == [1, 0, 4]
+    assert largest(sizes.astype(object), currencies, 2).tolist() == [1, 0]
+
+
+def test_what_other_rules_made_can_be_promoted_at_the_head_only(house: House) -> None:
+    house.record(usual("O-1"))
+    house.project()
+    new = beside(house)
+    house.connection.execute("UPDATE generation SET rules = 'other' WHERE id = %s", (new.id,))
+    assert promoting.hindrance(house.connection, house.schema, new.id) is None
+    house.record(usual("O-2"))
+    why = promoting.hindrance(house.connection, house.schema, new.id)
+    assert why is not None
+    with pytest.raises(promoting.GenerationRefused) as refused:
+        promoting.promote(house.connection, house.schema, new.id)
+    assert str(refused.value) == why
+    answer = api_previewing.preview(house.connection, new.id)
+    assert answer["promotion"] == {"possible": False, "why_not": why}
+    assert "promote" not in answer["links"]
+    house.connection.execute("UPDATE generation SET state = 'side' WHERE id = %s", (new.id,))
+    assert "not adopted" in str(promoting.hindrance(house.connection, house.schema, new.id))
+
+
 def test_what_is_previewed_is_what_the_swap_then_does(house: House) -> None:
     for arrival in make_sample(7, 12, date(2026, 10, 31)).delivery.arrivals:
         with suppress(Refused):  # some of what arrives is quarantined
@@ -244,7 +343,7 @@ def test_amounts_whose_products_are_beyond_64_bits_are_compared_exactly(house: H
         house.connection.execute(f"UPDATE posting_g{generation} SET amount = amount * 123456789012")
     found = journals(house, old, new, old.position)
     told = previewed(found, (TOTAL,))
-    assert asked(house, old, new, old.position, told, {NOW: found.months, THEN: found.moments}) == told
+    assert asked(house, old, new, old.position, told, axes_of(found)) == told
 
 
 @given(
