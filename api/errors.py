@@ -34,8 +34,8 @@ from api.handling import ExceptionUnknown
 from api.mappings import MappingNotFound, NotInstalled
 from api.parameters import ParameterRefused
 from api.quarantining import EntrySettled
-from api.reading import GenerationGone, MilestoneUnknown
-from api.rebuilding import RebuildFailed
+from api.reading import GenerationEnds, GenerationGone, MilestoneUnknown
+from api.rebuilding import RebuildFailed, ServerOutdated
 from api.remapping.running import ApplyUnderWay, PreviewDiffers
 from projections.building import BuildUnderWay
 from projections.deals import DealUnknown
@@ -74,10 +74,12 @@ KINDS: Final[tuple[tuple[type[BaseException], Kind], ...]] = (
     (ParameterRefused, Kind(422, "parameter-refused", "A parameter can't be used")),
     (ReportRefused, Kind(422, "report-refused", "The report can't be asked that way")),
     (CursorRefused, Kind(422, "cursor-refused", "The cursor can't be used")),
+    (GenerationEnds, Kind(410, "generation-ends", "The generation ends before that")),
     (GenerationGone, Kind(410, "generation-gone", "What this link was pinned to has been rebuilt since")),
     (GenerationUnknown, Kind(404, "generation-unknown", "There is no such generation")),
     (GenerationRefused, Kind(409, "generation-refused", "This can't be done with the generation")),
     (BuildUnderWay, Kind(409, "build-under-way", "Another rebuild is at work")),
+    (ServerOutdated, Kind(409, "server-outdated", "The server began with other code than is installed now")),
     (RebuildFailed, Kind(503, "rebuild-failed", "The rebuild did not begin")),
     (DealUnknown, Kind(404, "deal-unknown", "There is no such deal")),
     (MilestoneUnknown, Kind(404, "milestone-unknown", "There is no such milestone")),

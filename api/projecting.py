@@ -10,7 +10,7 @@ import gc
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 from psycopg import Connection
@@ -19,6 +19,9 @@ from adapters.postgres.connections import channel_of, conninfo_for
 from api import logs
 from api.beside import beside, told_by_parent
 from projections import compiled
+
+#: Seconds between two looks for memory that refers to itself.
+TIDY_SECONDS: Final = 60.0
 
 
 def run(url: str, schema: str, stop: threading.Event, self_check: float = 0) -> None:
@@ -48,13 +51,22 @@ def projecting(url: str, schema: str, log: str, self_check: float = 0) -> Iterat
         yield
 
 
+def _tidy(stop: threading.Event) -> None:
+    """Collect what refers to itself, once a minute."""
+    while not stop.wait(TIDY_SECONDS):
+        gc.collect()
+
+
 def _main() -> None:
     told, stop = told_by_parent()
     if told is None:
         return
     logs.set_up(told["log"])
     compiled.use()
-    gc.disable()  # nothing in the fold refers to itself: it would look through every cluster for nothing
+    # Nothing in the fold refers to itself: looking through every cluster after a few batches is for nothing.
+    # Connections and cursors do, and so does what libraries keep, so now and then it is looked.
+    gc.disable()
+    threading.Thread(target=_tidy, args=(stop,), name="tidy", daemon=True).start()
     run(told["url"], told["schema"], stop, told["self_check"])
 
 

@@ -23,7 +23,7 @@ from domain.milestones import Milestone
 from domain.provenance import provenance
 from domain.stored import CODEC
 from projections import generations
-from projections.generations import Generation, NoGeneration
+from projections.generations import Generation, GenerationUnknown, NoGeneration
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -36,27 +36,41 @@ class GenerationGone(LookupError):
     """The generation that a link or cursor names is not there any more."""
 
 
+class GenerationEnds(GenerationGone):
+    """The generation was live once, and was not brought as far as is asked for; nor will it be."""
+
+
 def text_of(moment: datetime) -> str:
     """An instant as RFC 3339 in UTC with microseconds."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def generation(connection: Connection[Any], wanted: int | None) -> Generation:
-    """A generation by number, or the live one. Raises GenerationGone, NoGeneration."""
+    """A generation by number, or the live one.
+
+    Raises GenerationGone where it was dropped, GenerationUnknown where there never was one; NoGeneration.
+    """
     live = generations.live(connection)
     if live is None:
         raise NoGeneration("nothing has been projected yet")
     if wanted is None or wanted == live.id:
         return live
     found = generations.kept(connection, wanted)
-    if found is None:
-        raise GenerationGone(f"generation {wanted} is not there any more: ask the report again")
-    return found
+    if found is not None:
+        return found
+    if not generations.has_been(connection, wanted):
+        raise generations.unknown(wanted)
+    if generations.is_unfinished(connection, wanted):
+        raise GenerationGone(f"generation {wanted} is not built yet: `cairn generations` says how far it is")
+    raise GenerationGone(f"generation {wanted} has been dropped: ask again without generation or cursor")
 
 
 def generation_of(connection: Connection[Any], cursor: Cursor) -> Generation:
     """The generation that a cursor names. Raises CursorRefused where no page was given from such a moment."""
-    found = generation(connection, cursor.generation)
+    try:
+        found = generation(connection, cursor.generation)
+    except GenerationUnknown:
+        raise CursorRefused("this cursor was never given: take `next` of the page before") from None
     if not cursor.since <= cursor.known <= found.position:
         raise CursorRefused("this cursor was never given: take `next` of the page before")
     return found
@@ -86,13 +100,22 @@ def _position_at(connection: Connection[Any], instant: int) -> int:
 
 
 def known_position(connection: Connection[Any], known: Known, found: Generation) -> int:
-    """The position up to which a generation's answer counts. Raises NotYetProjected where it lacks some."""
+    """The position up to which a generation's answer counts.
+
+    Raises NotYetProjected where it lacks some, GenerationEnds where it always will.
+    """
     if known.is_all:
         return found.position
     wanted = log_position(connection, known)
-    if wanted > found.position:
-        raise NotYetProjected(f"the reports stand at {found.position} and {wanted} was asked for: try again")
-    return wanted
+    if wanted <= found.position:
+        return wanted
+    if generations.is_retired(connection, found.id):
+        raise GenerationEnds(
+            f"generation {found.id} is retired and ends at {found.position}, and {wanted} was asked for: ask"
+            f" with known_position up to {found.position}, or without generation"
+        )
+    why = generations.halted(found) or "try again"
+    raise NotYetProjected(f"the reports stand at {found.position} and {wanted} was asked for: {why}")
 
 
 def recorded_at(connection: Connection[Any], position: int) -> str | None:

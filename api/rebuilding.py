@@ -24,7 +24,7 @@ from api import logs
 from api.beside import told_by_parent
 from api.reading import text_of
 from domain.policies import Policies
-from projections import building, generations
+from projections import building, digests, generations, running
 from projections.building import Build, BuildUnderWay
 from projections.generations import GenerationUnknown, Told
 from projections.promoting import Promoted
@@ -38,6 +38,10 @@ _ENDED_EARLY: Final = "its process ended early: start a rebuild, which goes on w
 
 class RebuildFailed(RuntimeError):
     """The process that rebuilds ended before it began."""
+
+
+class ServerOutdated(RuntimeError):
+    """The rules on disk are others than this server has: what it built, it could not bring forward."""
 
 
 def told(one: Told) -> dict[str, Any]:
@@ -135,6 +139,23 @@ def promotion(promoted: Promoted) -> dict[str, Any]:
     }
 
 
+def to_restart(connection: Connection[Any], schema: str) -> str | None:
+    """What to do where a server at work can't bring the live generation forward; None: all is well."""
+    live = generations.live(connection)
+    others = [] if live is None else running.by_other_rules(connection, schema, live.rules)
+    if live is None or not others:
+        return None
+    remedy = (
+        "restart the server"
+        if live.rules == generations.rules_digest()
+        else f"restart the server with code version {live.code_version} and the rules that made it,"
+    )
+    return (
+        f"a server is at work with other rules ({', '.join(others)}) than those that made generation"
+        f" {live.id} ({live.rules}), and takes nothing more into it: {remedy} to bring it forward"
+    )
+
+
 class Rebuilds:
     """The rebuild that this server runs, at most one at a time."""
 
@@ -147,7 +168,16 @@ class Rebuilds:
     def start(
         self, connection: Connection[Any], *, keep: bool, keep_policies: bool, whole: bool = False
     ) -> int:
-        """Begin a rebuild: the number of its generation. Raises BuildUnderWay, RebuildFailed."""
+        """Begin a rebuild: the number of its generation.
+
+        Raises ServerOutdated, BuildUnderWay, RebuildFailed.
+        """
+        if digests.is_outdated():
+            raise ServerOutdated(
+                "the rules on disk have been changed since this server began, and what they build it could"
+                " not bring forward: restart the server, then ask again; or see first what would change, by"
+                " `cairn rebuild --preview`"
+            )
         with self._lock:
             if building.is_under_way(connection, self._schema):
                 raise building.under_way(connection, self._schema)

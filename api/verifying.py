@@ -19,7 +19,7 @@ from projections.figures import differences
 from projections.verification import Difference, as_text
 
 #: What to do where the journal differs from the fold.
-REMEDY: Final = "run cairn rebuild: it makes the journal anew from the log"
+REMEDY: Final = "run cairn rebuild --whole: it makes the journal anew from the log"
 #: And where the log itself is not whole.
 LOG_REMEDY: Final = "the log can't be made anew: restore the database from a backup, then compare again"
 

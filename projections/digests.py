@@ -64,6 +64,20 @@ def _files() -> dict[str, list[Path]]:
     return {**rules, FOLD: fold, TABLES: [_HERE / name for name in _TABLES]}
 
 
+def _sources() -> str | None:
+    """Digest of these files as they are on disk now, with those that name them; None: one is gone."""
+    try:
+        said = [Path(__file__), compiled.source("projections.compiled")]
+        return _digest([*said, *(path for files in _files().values() for path in files)])
+    except OSError:
+        return None
+
+
+def is_outdated() -> bool:
+    """Whether the rules on disk are others than those that this process began with."""
+    return _sources() != _BEGAN_WITH
+
+
 @cache
 def rules_digest() -> str:
     """Digest of the code that turns facts into postings: another digest may mean other numbers."""
@@ -127,3 +141,9 @@ def _imported(path: Path) -> frozenset[str]:
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("projections.rules."):
             found.add(f"{_RULES}{(node.module or '').rpartition('.')[2]}")
     return frozenset(found)
+
+
+#: Taken as this process begins, both: what is on disk later may be other than what it has loaded.
+_BEGAN_WITH: Final = _sources()
+rules_digest()
+rules_digests()

@@ -96,13 +96,20 @@ def rules_digest() -> str:
 
 
 def halted(generation: Generation) -> str | None:
-    """Why this version of the code can't bring a generation forward, and what to do; None where it can."""
+    """Why this process can't bring a generation forward, and what to do; None where it can."""
     if generation.rules == rules_digest():
         return None
+    made = f"generation {generation.id} was made by other rules ({generation.rules}, code version"
+    stays = f"so nothing more is taken into it: it stays at position {generation.position}."
+    if digests.is_outdated():
+        return (
+            f"{made} {generation.code_version}) than this process began with ({rules_digest()}), and those on"
+            f" disk have been changed since, {stays} Restart the server; should it say so again, run"
+            " `cairn rebuild`"
+        )
     return (
-        f"generation {generation.id} was made by other rules ({generation.rules}, code version"
-        f" {generation.code_version}) than this version has ({rules_digest()}, {CODE_VERSION}), so nothing"
-        f" more is taken into it: it stays at position {generation.position}. Run `cairn rebuild`"
+        f"{made} {generation.code_version}) than this version has ({rules_digest()}, {CODE_VERSION}),"
+        f" {stays} Run `cairn rebuild` with this version, or start the server with the one that made it"
     )
 
 
@@ -114,6 +121,33 @@ def live(connection: Connection[Any]) -> Generation | None:
 def kept(connection: Connection[Any], id_: int) -> Generation | None:
     """A generation beside the live one that can be read: ready, retired, or kept under other policies."""
     return _first(connection, "id = %s AND state IN ('ready', 'retired', 'side')", (id_,))
+
+
+def is_retired(connection: Connection[Any], id_: int) -> bool:
+    """Whether a generation was live once, and is kept for those who read it: nothing is taken into it."""
+    row = connection.execute("SELECT state = 'retired' FROM generation WHERE id = %s", (id_,)).fetchone()
+    return bool(row and row[0])
+
+
+def is_unfinished(connection: Connection[Any], id_: int) -> bool:
+    """Whether a generation is being built, or its build was broken off."""
+    row = connection.execute(
+        "SELECT state = ANY(%s) FROM generation WHERE id = %s", (list(UNFINISHED), id_)
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def has_been(connection: Connection[Any], id_: int) -> bool:
+    """Whether there is, or ever was, a generation of that number (migrations/0009_numbers.sql)."""
+    row = connection.execute(
+        "SELECT is_called AND %s <= last_value FROM generation_id_seq", (id_,)
+    ).fetchone()
+    return id_ > 0 and bool(row and row[0])
+
+
+def unknown(id_: int) -> GenerationUnknown:
+    """That there is no generation of that number, and what to do."""
+    return GenerationUnknown(f"there is no generation {id_}: `cairn generations` lists those there are")
 
 
 def sides(connection: Connection[Any]) -> list[Generation]:
@@ -160,7 +194,7 @@ def one_told(connection: Connection[Any], schema: str, id_: int) -> Told:
     """All that is noted of a generation. Raises GenerationUnknown."""
     found = [one for one in told(connection, schema) if one.id == id_]
     if not found:
-        raise GenerationUnknown(f"there is no generation {id_}: `cairn generations` lists those there are")
+        raise unknown(id_)
     return found[0]
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import Connection
 
-from projections import alternatives, generations, moments, queries
+from projections import alternatives, generations, moments, queries, running
 from projections.clusters import Clusters, Edge, LogRow, by_position, decode
 from projections.completeness import register
 from projections.journal import Journal
@@ -207,6 +207,7 @@ def run(connect: Connect, schema: str, log_channel: str, stop: Event) -> None:
         try:
             with connect() as connection, connect() as listener:
                 listener.execute(f'LISTEN "{log_channel}"')
+                running.announce(listener, schema)
                 while not stop.is_set():
                     projector.catch_up(connection)
                     wait = 0.1

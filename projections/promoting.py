@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg import Connection
 
-from projections import generations, moments
+from projections import digests, generations, moments
 from projections.building import keep_register, under_way
 from projections.projector import Projector, projected_channel
 
@@ -38,10 +38,7 @@ def promote(connection: Connection[Any], schema: str, id_: int) -> Promoted:
     if one.state == "live":
         return Promoted(id_, None, 0)
     if one.state == "side":
-        raise GenerationRefused(
-            f"generation {id_} is kept for questions under policies that are not adopted: `cairn rebuild`"
-            " adopts all that are activated"
-        )
+        raise _is_side(id_)
     if one.state in generations.UNFINISHED:
         raise GenerationRefused(
             f"generation {id_} is not built yet: wait for its build, or go on with it by `cairn rebuild`"
@@ -89,6 +86,24 @@ def swap(connection: Connection[Any], schema: str, id_: int) -> tuple[int | None
     return None if live is None else live.id, caught_up
 
 
+def hindrance(connection: Connection[Any], schema: str, id_: int) -> str | None:
+    """Why a generation that is kept can't become live as things are, and what to do; None where it can."""
+    try:
+        if generations.one_told(connection, schema, id_).state == "side":
+            raise _is_side(id_)
+        _check(connection, id_)
+    except (GenerationRefused, generations.GenerationUnknown) as error:
+        return str(error)
+    return None
+
+
+def _is_side(id_: int) -> GenerationRefused:
+    return GenerationRefused(
+        f"generation {id_} is kept for questions under policies that are not adopted: `cairn rebuild`"
+        " adopts all that are activated"
+    )
+
+
 def _check(connection: Connection[Any], id_: int) -> None:
     """Raises GenerationRefused where a generation lacks what this version of the code can't take into it."""
     row = connection.execute(
@@ -104,8 +119,17 @@ def _check(connection: Connection[Any], id_: int) -> None:
             f"generation {id_} was made by code version {found.code_version} with other rules"
             f" ({found.rules}) than this version has ({generations.CODE_VERSION},"
             f" {generations.rules_digest()}), and stands at {found.position} of {head}: only the version that"
-            " made it can bring it to the head. Do it with that version, or run `cairn rebuild`"
+            f" made it can bring it to the head. {_remedy(id_)}"
         )
+
+
+def _remedy(id_: int) -> str:
+    if digests.is_outdated():
+        return (
+            "The rules on disk have been changed since this process began: restart the server, or say"
+            f" `cairn generations promote {id_}`"
+        )
+    return "Do it with that version, or run `cairn rebuild`"
 
 
 def clean_up(connection: Connection[Any], schema: str) -> None:

@@ -128,3 +128,5 @@ def serve(tasks: IO[bytes], answers: IO[bytes]) -> None:
             answer = error
         pickle.dump(answer, answers)
         answers.flush()
+        del share, answer
+        gc.collect()  # connections and cursors do refer to each other, and hold on to what was read

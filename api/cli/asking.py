@@ -317,6 +317,8 @@ def rebuild(
             file=sys.stderr if preview else sys.stdout,
         )
         print(rebuilding.said(found), file=sys.stderr if preview else sys.stdout)
+        if found.is_live and (warning := rebuilding.to_restart(connection, settings.tenant)):
+            print(f"cairn: {warning}", file=sys.stderr)
         if preview:
             tell(connection, found.generation, html, json_, top)
     if not found.is_live and not preview:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Annotated, Any, Final
 
 import typer
+from psycopg import Connection
 from rich.table import Table
 
 from api import rebuilding
@@ -81,6 +83,7 @@ def promote(
     settings = load(folder=data, database_url=database_url, log="warning")
     with opened(settings, caught_up=False) as (_, connection):
         _say(promoting.promote(connection, settings.tenant, generation), as_json=json_)
+        _warn(connection, settings.tenant)
 
 
 def return_(data: DataOption = None, database_url: DatabaseOption = None, *, json_: _Json = False) -> None:
@@ -88,6 +91,7 @@ def return_(data: DataOption = None, database_url: DatabaseOption = None, *, jso
     settings = load(folder=data, database_url=database_url, log="warning")
     with opened(settings, caught_up=False) as (_, connection):
         _say(promoting.return_(connection, settings.tenant), as_json=json_)
+        _warn(connection, settings.tenant)
 
 
 def _say(promoted: Promoted, *, as_json: bool) -> None:
@@ -100,6 +104,11 @@ def _say(promoted: Promoted, *, as_json: bool) -> None:
             f"generation {promoted.generation} is live: {promoted.caught_up:,} milestones caught up;"
             f" generation {promoted.before} is kept, and `cairn generations return` makes it live again"
         )
+
+
+def _warn(connection: Connection[Any], schema: str) -> None:
+    if warning := rebuilding.to_restart(connection, schema):
+        print(f"cairn: {warning}", file=sys.stderr)
 
 
 def drop(generation: _Number, data: DataOption = None, database_url: DatabaseOption = None) -> None:

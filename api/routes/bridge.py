@@ -79,7 +79,7 @@ _ANSWER: Final = {
     summary="From won to ordered to invoiced to cash, every difference with its reason",
     openapi_extra={
         "parameters": documented(BRIDGE),
-        "responses": responses(401, 410, 422, 503, schema=_ANSWER, also=["text/csv"]),
+        "responses": responses(401, 404, 410, 422, 503, schema=_ANSWER, also=["text/csv"]),
     },
 )
 async def get_bridge(request: Request) -> Response:

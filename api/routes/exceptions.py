@@ -88,7 +88,7 @@ _DONE: Final = {
     summary="What somebody has to do something about",
     openapi_extra={
         "parameters": documented(EXCEPTIONS),
-        "responses": responses(401, 410, 422, 503, schema=_ROWS, also=["text/csv"]),
+        "responses": responses(401, 404, 410, 422, 503, schema=_ROWS, also=["text/csv"]),
     },
 )
 async def get_exceptions(request: Request) -> Response:

@@ -52,7 +52,7 @@ _ANSWER: Final = {
     summary="How long each stage of the workflow takes, and what waits",
     openapi_extra={
         "parameters": documented(LATENCY),
-        "responses": responses(401, 410, 422, 503, schema=_ANSWER, also=["text/csv"]),
+        "responses": responses(401, 404, 410, 422, 503, schema=_ANSWER, also=["text/csv"]),
     },
 )
 async def get_latency(request: Request) -> Response:

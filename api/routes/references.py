@@ -40,7 +40,7 @@ def _schema(kind: str) -> dict[str, Any]:
     summary="Customers as each system knows them",
     openapi_extra={
         "parameters": documented(REFERENCE),
-        "responses": responses(401, 422, 503, schema=_schema("customers"), also=["text/csv"]),
+        "responses": responses(401, 404, 410, 422, 503, schema=_schema("customers"), also=["text/csv"]),
     },
 )
 async def get_customers(request: Request) -> Response:
@@ -53,7 +53,7 @@ async def get_customers(request: Request) -> Response:
     summary="Item numbers as each system knows them, and the products that they are",
     openapi_extra={
         "parameters": documented(REFERENCE),
-        "responses": responses(401, 422, 503, schema=_schema("products"), also=["text/csv"]),
+        "responses": responses(401, 404, 410, 422, 503, schema=_schema("products"), also=["text/csv"]),
     },
 )
 async def get_products(request: Request) -> Response:

@@ -81,7 +81,7 @@ _ROWS: Final = {
     summary="A report, as of a date, as known at a moment",
     openapi_extra={
         "parameters": [_VIEW, *documented(REPORT)],
-        "responses": responses(401, 404, 422, 503, schema=_ROWS, also=["text/csv"]),
+        "responses": responses(401, 404, 410, 422, 503, schema=_ROWS, also=["text/csv"]),
         "x-measures": meanings.told(),
     },
 )
@@ -143,7 +143,7 @@ async def get_explanation(request: Request) -> Response:
 @router.get(
     "/v1/laws",
     summary="Whether the laws of the books hold",
-    openapi_extra={"parameters": documented(_LAWS), "responses": responses(401, 410, 422, 503)},
+    openapi_extra={"parameters": documented(_LAWS), "responses": responses(401, 404, 410, 422, 503)},
 )
 async def get_laws(request: Request) -> Response:
     """Every law with its wording, and every breach of one; none is the only good answer."""

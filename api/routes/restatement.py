@@ -75,7 +75,7 @@ _ANSWER: Final = {
     summary="What changed in a report between two moments of knowledge, line by line",
     openapi_extra={
         "parameters": [_VIEW, *documented(RESTATEMENT)],
-        "responses": responses(401, 410, 422, 503, schema=_ANSWER, also=["text/csv"]),
+        "responses": responses(401, 404, 410, 422, 503, schema=_ANSWER, also=["text/csv"]),
     },
 )
 async def get_restatement(request: Request) -> Response:

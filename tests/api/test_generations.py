@@ -93,6 +93,38 @@ def test_a_generation_is_built_promoted_returned_from_and_dropped(lone_client: h
     assert states(client) == {swapped: "live", first: "retired"}
 
 
+def test_a_number_that_never_was_is_told_apart_from_one_that_was_dropped(lone_client: httpx.Client) -> None:
+    client = lone_client
+    bookings(client, at_least=send(client, order("1")))
+    made = rebuilt(client, keep=True)
+    assert client.delete(f"/v1/generations/{made}").status_code == 204
+    for id_, status, slug, says in (
+        (made, 410, "generation-gone", f"generation {made} has been dropped"),
+        (99, 404, "generation-unknown", "there is no generation 99: `cairn generations` lists"),
+        (0, 404, "generation-unknown", "there is no generation 0"),
+    ):
+        answer = client.get("/v1/reports/bookings", params={"generation": id_})
+        assert (answer.status_code, answer.json()["type"]) == (status, f"urn:cairn:problem:{slug}")
+        assert says in answer.json()["detail"]
+
+
+def test_a_retired_generation_is_read_up_to_its_end(lone_client: httpx.Client) -> None:
+    client = lone_client
+    end = send(client, order("1"))
+    retired = bookings(client, at_least=end)["generation"]
+    rebuilt(client)
+    head = send(client, order("2"))
+    bookings(client, at_least=head)
+    asked = {"to": DAY, "generation": retired, "known_position": head}
+    answer = client.get("/v1/reports/bookings", params=asked)
+    assert (answer.status_code, answer.json()["type"]) == (410, "urn:cairn:problem:generation-ends")
+    assert "Retry-After" not in answer.headers
+    assert f"generation {retired} is retired and ends at {end}" in answer.json()["detail"]
+    assert f"known_position up to {end}" in answer.json()["detail"]
+    assert len(bookings(client, generation=retired, known_position=end)["rows"]) == 1
+    assert len(bookings(client, generation=retired)["rows"]) == 1
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [

@@ -279,9 +279,9 @@ def test_what_has_no_value_is_asked_for_with_an_empty_one(lone_client: httpx.Cli
     ] == ["1000.00"]
 
 
-def test_a_link_to_a_generation_that_is_gone_says_so(company: httpx.Client) -> None:
+def test_a_link_to_a_generation_that_never_was_says_so(company: httpx.Client) -> None:
     answer = company.get("/v1/reports/billing/explain", params={"generation": 999})
-    assert answer.status_code == 410
+    assert (answer.status_code, answer.json()["type"]) == (404, "urn:cairn:problem:generation-unknown")
 
 
 def test_the_laws_are_served_with_their_wording(company: httpx.Client) -> None:

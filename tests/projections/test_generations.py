@@ -15,7 +15,18 @@ import pytest
 
 from domain import milestones as m
 from domain.policies import DEFAULT_POLICIES, Policies, Version
-from projections import building, bulk, digests, generations, moments, noting, projector, promoting, rebuild
+from projections import (
+    building,
+    bulk,
+    digests,
+    generations,
+    moments,
+    noting,
+    projector,
+    promoting,
+    rebuild,
+    running,
+)
 from projections.building import BuildUnderWay
 from projections.generations import GenerationUnknown
 from projections.moments import MOMENTS
@@ -134,6 +145,67 @@ def test_a_change_of_any_file_that_posts_changes_the_digest_of_its_part_alone(
     after = digests.rules_digests.__wrapped__()
     assert {part for part in after if after[part] != before[part]} == {"rules/billing"}
     assert digests.rules_digest.__wrapped__() != digests.rules_digest()
+
+
+def on_disk(monkeypatch: pytest.MonkeyPatch, path: Any) -> None:
+    """As if another version of one rule were installed while this process runs."""
+    files = digests._files()
+    monkeypatch.setattr(digests, "_files", lambda: {**files, "rules/billing": [path]})
+
+
+def test_a_process_knows_when_its_rules_on_disk_are_others_than_it_began_with(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    assert not digests.is_outdated()
+    installed = tmp_path / "billing.py"
+    installed.write_bytes(digests._files()["rules/billing"][0].read_bytes())
+    on_disk(monkeypatch, installed)
+    assert not digests.is_outdated(), "the same rule, written anew"
+    installed.write_bytes(installed.read_bytes() + b"#")
+    assert digests.is_outdated()
+    installed.unlink()
+    assert digests.is_outdated(), "in the middle of an installation"
+
+
+def test_the_remedy_is_a_restart_where_the_rules_on_disk_are_others(
+    house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    house.record(usual("O-1"))
+    live, made = house.project(), kept(house)
+    assert generations.halted(live) is None
+    for id_ in (live.id, made):
+        made_by_others(house, id_)
+    house.record(usual("O-2"))
+    assert "Run `cairn rebuild`" in str(generations.halted(house.live()))
+    on_disk(monkeypatch, tmp_path / "none.py")
+    assert "Restart the server" in str(generations.halted(house.live()))
+    with pytest.raises(GenerationRefused, match=f"restart the server, or say `.* promote {made}`"):
+        promote(house, made)
+
+
+def test_projectors_at_work_say_by_which_rules(house: House) -> None:
+    house.project()
+    ours = generations.rules_digest()
+
+    def others(schema: str, rules: str) -> list[str]:
+        return running.by_other_rules(house.connection, schema, rules)
+
+    assert others(house.schema, "another") == []
+    with projecting(house):
+        until(lambda: others(house.schema, "another") == [ours])
+        assert others(house.schema, ours) == []
+        assert others(f"{house.schema}_2", "another") == []
+    until(lambda: others(house.schema, "another") == [])
+
+
+def test_a_number_that_was_given_out_once_is_known(house: House) -> None:
+    assert not generations.has_been(house.connection, 1)
+    house.project()
+    made = kept(house)
+    promoting.drop(house.connection, house.schema, made)
+    assert [generations.has_been(house.connection, id_) for id_ in (0, 1, made, made + 1, 2**40)] == [
+        False, True, True, False, False,
+    ]  # fmt: skip
 
 
 # ---- promotion and return
