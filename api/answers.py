@@ -1,4 +1,4 @@
-"""Bodies of answers: JSON that keeps every digit, CSV, and bytes that a browser must not run."""
+"""Bodies of answers: JSON that keeps every digit, CSV, bytes that a browser must not run; outcomes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import msgspec
 from starlette.responses import Response
+
+from domain.arrivals import Outcome
 
 _encode: Final = msgspec.json.Encoder().encode
 #: Answers name positions and amounts of one firm: no cache in between may keep them.
@@ -36,3 +38,15 @@ def payload_answer(body: bytes, name: str) -> Response:
         disposition = {"Content-Disposition": f'attachment; filename="{name}.bin"'}
         return Response(body, 200, {**_HARMLESS, **disposition}, "application/octet-stream")
     return Response(body, 200, _HARMLESS, "text/plain; charset=utf-8")
+
+
+def outcome_told(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as it is answered."""
+    told: dict[str, Any] = {
+        "outcome": outcome.outcome,
+        "position": outcome.position,
+        "reasons": [reason._asdict() for reason in outcome.reasons],
+    }
+    if outcome.quarantine is not None:
+        told["quarantine"] = outcome.quarantine
+    return told

@@ -27,7 +27,7 @@ PARAMETERS: Final[dict[str, Parameter]] = {
     "order": Parameter(
         "`business` (default): by effective date, each entry by the end of that date, as known now."
         " `recorded`: by position, each entry as known after it, on the date `at`.",
-        {"enum": ["business", "recorded"]},
+        {"enum": sorted(history.ORDERS)},
     ),
     "at": Parameter(
         "With order=recorded: the day of the figures. Default: today (UTC).",
@@ -60,7 +60,7 @@ class Asked(NamedTuple):
 
 def asked(key: str, values: Values, today: date) -> Asked:
     """The question in a request. Raises ParameterRefused."""
-    order = values.one_of("order", ("business", "recorded")) or "business"
+    order = values.one_of("order", history.ORDERS) or "business"
     if order == "business" and "at" in values:
         raise ParameterRefused("at has no meaning with order=business: each entry has a date of its own")
     return Asked(

@@ -19,6 +19,7 @@ from adapters.importing import PRECEDENCE, Summary
 from adapters.intake import Intake
 from adapters.preparing import PROOF_HEADER, Preparation
 from adapters.sources import SOURCES
+from api.answers import outcome_told
 from api.envelopes import MediaTypeUnknown
 from domain.arrivals import Outcome
 from domain.refusals import Reason
@@ -123,19 +124,8 @@ def results(received: Received, outcomes: Sequence[Outcome]) -> list[dict[str, A
         if record.ignored is not None:
             one["reason"] = record.ignored
         else:
-            one["milestones"] = [_milestone(outcome) for outcome in found]
+            one["milestones"] = [outcome_told(outcome) for outcome in found]
         told.append(one)
-    return told
-
-
-def _milestone(outcome: Outcome) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "outcome": outcome.outcome,
-        "position": outcome.position,
-        "reasons": [reason._asdict() for reason in outcome.reasons],
-    }
-    if outcome.quarantine is not None:
-        told["quarantine"] = outcome.quarantine
     return told
 
 

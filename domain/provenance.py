@@ -6,10 +6,7 @@ digest. Belongs here: this form alone. Does not belong here: what a mapping is (
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
-
-#: Digits of a mapping's SHA-256 (hexadecimal) that are kept with the bytes.
-DIGEST_DIGITS: Final = 16
+from typing import NamedTuple
 
 
 class Provenance(NamedTuple):

@@ -8,18 +8,18 @@ Does not belong here: generations and the swap (projections/rebuild).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg import Connection, Cursor
 
 from domain.policies import DEFAULT_POLICIES, Policies
-from projections import noting, queries
+from projections import noting
 from projections.clusters import Edge, Forest, LogRow
 from projections.folding import Folding
 from projections.journal import TABLES, Journal, copy_rows
-from projections.projector import read_edges, read_streams
+from projections.projector import read_edges, read_range, read_streams
 
 #: Milestones that a share holds about.
 SHARE: Final = 25_000
@@ -130,6 +130,14 @@ def joined(edges: Iterable[Edge]) -> dict[int, int]:
 
 def load(share: Share) -> Loaded:
     """Fold a share into the generation's tables, in one transaction."""
+    return once(share, lambda reader, cursor: fold(cursor, share, rows_of(reader, share)))
+
+
+def once(share: Share, fill: Callable[[Connection[Any], Cursor[Any]], Loaded]) -> Loaded:
+    """Fill a generation's tables with a share in one transaction, where that has not been done.
+
+    fill: given what reads the log and what writes.
+    """
     with (
         psycopg.connect(share.conninfo, autocommit=True) as reader,
         psycopg.connect(share.conninfo) as writer,
@@ -137,7 +145,7 @@ def load(share: Share) -> Loaded:
         cursor = writer.cursor()
         if (done := noting.begin(cursor, share.generation, share.number)) is not None:
             return Loaded(*done)
-        found = fold(cursor, share, rows_of(reader, share))
+        found = fill(reader, cursor)
         noting.end(cursor, share.generation, share.number, noting.Noted(*found))
         writer.commit()
         return found
@@ -182,9 +190,5 @@ def _rows_of_sets(connection: Connection[Any], share: Share) -> Iterator[LogRow]
 
 
 def _rows_of_range(connection: Connection[Any], share: Share) -> Iterator[LogRow]:
-    cursor = connection.cursor(binary=True)
-    cursor.execute(
-        queries.statement("read_range"), {"first": share.first, "last": share.last, "upto": share.upto}
-    )
-    rows: list[LogRow] = cursor.fetchall()
+    rows = read_range(connection, share.first, share.last, share.upto)
     return (row for row in rows if row[1] not in share.apart) if share.apart else iter(rows)

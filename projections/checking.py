@@ -140,16 +140,11 @@ def _generation(connection: Connection[Any], wanted: int | None) -> Generation:
     """The generation to check. Raises NoGeneration, OtherRules, CheckRefused."""
     found = generations.live(connection)
     if wanted is not None and (found is None or found.id != wanted):
-        row = connection.execute(
-            f"SELECT {generations.COLUMNS} FROM generation"
-            " WHERE id = %s AND state NOT IN ('building', 'catching_up')",
-            (wanted,),
-        ).fetchone()
-        if row is None:
+        found = generations.kept(connection, wanted)
+        if found is None:
             raise CheckRefused(
                 f"there is no generation {wanted}, or it is being built: see cairn generations"
             )
-        found = generations.made(row)
     if found is None:
         raise NoGeneration("nothing has been projected yet")
     if found.rules != generations.rules_digest():

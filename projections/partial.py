@@ -13,11 +13,10 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-import psycopg
 from psycopg import Connection, Cursor, sql
 
 from domain.policies import Policies
-from projections import bulk, digests, generations, noting, queries
+from projections import bulk, digests, generations, queries
 from projections.bulk import Loaded, Share
 from projections.cluster import UNSETTLING
 from projections.clusters import LogRow
@@ -118,18 +117,7 @@ class _Stream(NamedTuple):
 
 def load(part: Part) -> Loaded:
     """Fill the generation's tables with a share, in one transaction: copied or folded, set by set."""
-    share = part.share
-    with (
-        psycopg.connect(share.conninfo, autocommit=True) as reader,
-        psycopg.connect(share.conninfo) as writer,
-    ):
-        cursor = writer.cursor()
-        if (done := noting.begin(cursor, share.generation, share.number)) is not None:
-            return Loaded(*done)
-        found = _fill(reader, cursor, part)
-        noting.end(cursor, share.generation, share.number, noting.Noted(*found))
-        writer.commit()
-        return found
+    return bulk.once(part.share, lambda reader, cursor: _fill(reader, cursor, part))
 
 
 def _fill(reader: Connection[Any], cursor: Cursor[Any], part: Part) -> Loaded:

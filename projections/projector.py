@@ -57,6 +57,13 @@ def read_streams(connection: Connection[Any], streams: Sequence[int], upto: int)
     return cursor.fetchall()
 
 
+def read_range(connection: Connection[Any], first: int, last: int, upto: int) -> list[LogRow]:
+    """All milestones of a range of streams up to a position, stream by stream."""
+    cursor = connection.cursor(binary=True)
+    cursor.execute(queries.statement("read_range"), {"first": first, "last": last, "upto": upto})
+    return cursor.fetchall()
+
+
 def read_edges(connection: Connection[Any], after: int, upto: int) -> list[Edge]:
     """What was found to belong together after a position, up to another."""
     cursor = connection.cursor(binary=True)

@@ -16,10 +16,9 @@ from typing import Any, Final, NamedTuple
 from psycopg import Connection
 
 from domain.policies import Policies
-from projections import queries
 from projections.clusters import Clusters, Edge, Forest, LogRow, by_position, decode
 from projections.journal import TABLES, Journal
-from projections.projector import read_edges, read_streams
+from projections.projector import read_edges
 
 #: The columns of a generation's tables, in the order of the packed rows, each with how it is packed: `i` a
 #: whole number, `d` a date, `t` a text, `b` bytes.
@@ -112,18 +111,6 @@ def fold_sets(rows: Iterable[LogRow], sets: Sets, policies: Policies) -> Folded:
 def _nothing(_streams: Sequence[int], _upto: int) -> Iterable[LogRow]:
     """A set is folded from its first milestone on: nothing was projected before."""
     return ()
-
-
-def read_range(connection: Connection[Any], first: int, last: int, upto: int) -> list[LogRow]:
-    """All milestones of a range of streams up to a position."""
-    cursor = connection.cursor(binary=True)
-    cursor.execute(queries.statement("read_range"), {"first": first, "last": last, "upto": upto})
-    return cursor.fetchall()
-
-
-def read_set(connection: Connection[Any], sets: Sets, stream: int, upto: int) -> list[LogRow]:
-    """All milestones of the set of a stream up to a position."""
-    return list(read_streams(connection, sets.members(sets.root(stream)), upto))
 
 
 def split(packed: bytes) -> Iterator[bytes]:

@@ -32,8 +32,6 @@ KEEP_SECONDS: Final = 3_600
 MOST_BEHIND: Final = 20_000
 #: At most this part of the time is spent on checking.
 SHARE: Final = 0.05
-#: Seconds that it rests after the longest check.
-MOST_REST: Final = 2 * MOST_MILLISECONDS / 1_000 / SHARE
 #: Seconds before the first check, so that a start is not slowed down.
 FIRST_SECONDS: Final = 10.0
 

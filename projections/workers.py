@@ -21,8 +21,6 @@ from contextlib import ExitStack, suppress
 from queue import SimpleQueue
 from typing import IO, Any, Final, Self, TypeVar
 
-from projections import bulk
-
 _Share = TypeVar("_Share")
 _Done = TypeVar("_Done")
 
@@ -35,11 +33,6 @@ _CODE: Final = (
 
 class WorkerEnded(RuntimeError):
     """A worker ended before its share was loaded: it was killed, or there was no memory left."""
-
-
-def load_all(shares: Sequence[bulk.Share], processes: int) -> Iterator[bulk.Loaded]:
-    """Load all shares in child processes, in any order. Raises what loading raises; WorkerEnded."""
-    return do_all(bulk.load, shares, processes)
 
 
 def do_all(task: Callable[[_Share], _Done], shares: Sequence[_Share], processes: int) -> Iterator[_Done]:

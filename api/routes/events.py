@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from adapters.preparing import KEPT_HEADERS, PROOF_HEADER
+from api.answers import outcome_told
 from api.bodies import read_body
 from api.envelopes import ACCEPTED, Cut, cut
 from api.house import House
@@ -88,7 +89,7 @@ async def post_events(request: Request) -> Response:
 
 def _answer(house: House, items: list[Prepared], outcomes: list[Outcome]) -> Response:
     house.metrics.answered(items, outcomes)
-    content = orjson.dumps({"results": [result(outcome) for outcome in outcomes]})
+    content = orjson.dumps({"results": [outcome_told(outcome) for outcome in outcomes]})
     return Response(content, media_type="application/json")
 
 
@@ -109,15 +110,3 @@ def _not_cut(item: Prepared, found: Cut) -> Prepared:
     assert found.whole is not None, "only a body that could not be cut"
     code, message = found.whole
     return refused(item.accepted, [Reason(code, "", message), *item.reasons])
-
-
-def result(outcome: Outcome) -> dict[str, Any]:
-    """An outcome as it is answered."""
-    told: dict[str, Any] = {
-        "outcome": outcome.outcome,
-        "position": outcome.position,
-        "reasons": [reason._asdict() for reason in outcome.reasons],
-    }
-    if outcome.quarantine is not None:
-        told["quarantine"] = outcome.quarantine
-    return told

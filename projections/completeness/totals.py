@@ -12,7 +12,6 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import date
 from typing import NamedTuple
 
 from domain import milestones as m
@@ -157,8 +156,3 @@ def _amounts(said: m.ControlTotalReported, held: Sequence[Held]) -> tuple[str | 
         ours = sum(one.worth.amount or 0 for one in held if one.worth.currency == currency)
         return currency, parse_minor(said.amount, currency), ours
     return currency, None, None
-
-
-def covers(span: Span, day: date) -> bool:
-    """Whether a total speaks of a day."""
-    return span.first <= from_date(day) <= span.last

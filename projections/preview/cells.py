@@ -21,7 +21,6 @@ from projections.preview.worth import Flows, Worth
 TOTAL: Final = ""
 DEAL: Final = "deal"
 PRODUCT: Final = "product"
-_OWN_CLASS: Final = "own class"
 _CLASSES: Final = 16
 #: Units (a deal in a currency) that are netted at once: it bounds the memory.
 _UNITS: Final = 20_000

@@ -165,7 +165,7 @@ def test_a_build_that_fails_leaves_the_live_generation(house: House, monkeypatch
 def test_what_a_worker_meets_is_raised_by_the_rebuild(house: House) -> None:
     share = bulk.Share("host=/nowhere connect_timeout=1", 1, 1, first=1, last=1)
     with pytest.raises(psycopg.OperationalError):
-        list(workers.load_all([share, share, share], 2))
+        list(workers.do_all(bulk.load, [share, share, share], 2))
 
 
 def test_a_killed_worker_ends_the_rebuild_and_the_live_generation_stays(
