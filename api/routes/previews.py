@@ -45,6 +45,16 @@ _ANSWER: Final[dict[str, Any]] = {
         "deals": {"type": "array", "items": {"type": "object"}},
         "facts": {"type": "array", "items": {"type": "object"}},
         "findings": {"type": "array", "items": {"type": "object"}},
+        "not_compared": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "What is read otherwise than by these views, and may change as well.",
+        },
+        "promotion": {
+            "type": "object",
+            "description": "Whether it can be made live as things are now.",
+            "properties": {"possible": {"type": "boolean"}, "why_not": {"type": ["string", "null"]}},
+        },
         "links": {"type": "object"},
     },
 }
