@@ -37,8 +37,8 @@ _AT_ONCE: Final = 20_000
 class LiveColumns:
     """The live generation in memory, as soon as it is there. most: bytes that it may take; 0: none.
 
-    One that is ready to become live is loaded too where there is room beside the live one, so that nobody
-    waits when it does.
+    One that is ready to become live is loaded too where there is room beside the live one, and one that was
+    live before is held as long as there is, so that nobody waits at a promotion or a return.
     """
 
     def __init__(self, connect: Callable[[], Connection[Any]], freshness: Freshness, most: int) -> None:
@@ -46,7 +46,8 @@ class LiveColumns:
         self._freshness = freshness
         self._most = most
         self._columns: Columns | None = None
-        self._ready: Columns | None = None
+        #: The one beside it: ready to become live, or live before.
+        self._other: Columns | None = None
         #: Generations that there is no room for: live, and beside the live one.
         self._refused = 0
         self._refused_ready = 0
@@ -84,7 +85,7 @@ class LiveColumns:
 
     def answer(self, connection: Connection[Any], query: Query) -> Report | None:
         """A report; None where the database has to be asked (projections/reports.InMemory)."""
-        for columns in (self._columns, self._ready):
+        for columns in (self._columns, self._other):
             if columns is not None and columns.generation == query.generation:
                 from projections.columns import answering
 
@@ -103,7 +104,7 @@ class LiveColumns:
                     self._stop.wait(_RETRY_SECONDS)
             except Exception:  # noqa: BLE001 - reports go on without
                 _log.exception("keeping reports in memory failed; they are read from the database")
-                self._columns = self._ready = None
+                self._columns = self._other = None
                 self._stop.wait(_RETRY_SECONDS)
 
     def _look(self, connection: Connection[Any]) -> None:
@@ -111,12 +112,12 @@ class LiveColumns:
         generation, position = self._freshness.generation, self._freshness.position
         if not generation:
             return
-        ready = self._ready
-        if ready is not None and ready.generation == generation:
-            self._columns, self._ready = ready, None
+        other = self._other
+        if other is not None and other.generation == generation:
+            self._columns, self._other = other, self._columns
         columns = self._columns
         if columns is None or columns.generation != generation:
-            self._columns = self._ready = None  # there may be no room beside it
+            self._columns = self._other = None  # there may be no room beside it
             if generation != self._refused:
                 self._take(connection, generation)
             return
@@ -125,24 +126,29 @@ class LiveColumns:
             columns.at_least(connection, upto, _AT_ONCE)
         if time.monotonic() - self._looked >= _READY_SECONDS:
             self._looked = time.monotonic()
-            self._look_ahead(connection, columns)
+            self._look_beside(connection, columns)
 
-    def _look_ahead(self, connection: Connection[Any], columns: Columns) -> None:
-        """Hold the generation that was last made ready, or none."""
+    def _look_beside(self, connection: Connection[Any], columns: Columns) -> None:
+        """Hold the generation that was last made ready; without one, that which was live before."""
         found = [one for one in generations.ready(connection) if generations.halted(one) is None]
         if not found:
-            self._ready = None
+            before = generations.before(connection)
+            other = self._other
+            if other is not None and (
+                before is None or other.generation != before.id or columns.bytes + other.bytes > self._most
+            ):
+                self._other = None
             return
         newest = found[-1]
-        if self._ready is None or self._ready.generation != newest.id:
-            self._ready = None
+        if self._other is None or self._other.generation != newest.id:
+            self._other = None
             if newest.id != self._refused_ready:
                 self._refused_ready = newest.id
                 with suppress(MemoryError):
-                    self._ready = _loaded(connection, newest.id, self._most - columns.bytes)
+                    self._other = _loaded(connection, newest.id, self._most - columns.bytes)
             return
-        upto = min(newest.position, self._ready.state.position + _AT_ONCE)
-        self._ready.at_least(connection, upto, _AT_ONCE)
+        upto = min(newest.position, self._other.state.position + _AT_ONCE)
+        self._other.at_least(connection, upto, _AT_ONCE)
 
     def _take(self, connection: Connection[Any], generation: int) -> None:
         try:

@@ -1,10 +1,12 @@
 """A generation that is ready is held beside the live one, for when it becomes live."""
 
+import time
+
 import pytest
 
 from api.columns import LiveColumns
 from api.freshness import Freshness
-from projections import generations, reports
+from projections import generations, promoting, reports
 from projections.columns.keeping import Columns
 from tests.api.test_columns import until
 from tests.projections.asking import query
@@ -21,20 +23,26 @@ def told(database_url: str, fresh_schema: str) -> House:
     return house
 
 
-def test_a_ready_generation_answers_from_memory_at_once_when_it_becomes_live(
-    told: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    live, ready = told.live(), told.built()
-    generations.become_ready(told.connection, ready)
-    loads: list[int] = []
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The generations that are loaded from the database, in order."""
+    found: list[int] = []
     load = Columns.load.__func__  # type: ignore[attr-defined] # the function below the class method
 
     def counted(cls: type[Columns], connection: object, generation: int, most: int) -> Columns | None:
-        loads.append(generation)
-        found: Columns | None = load(cls, connection, generation, most)
-        return found
+        found.append(generation)
+        loaded: Columns | None = load(cls, connection, generation, most)
+        return loaded
 
     monkeypatch.setattr(Columns, "load", classmethod(counted))
+    return found
+
+
+def test_a_ready_generation_answers_from_memory_at_once_when_it_becomes_live(
+    told: House, loads: list[int]
+) -> None:
+    live, ready = told.live(), told.built()
+    generations.become_ready(told.connection, ready)
     freshness = Freshness(told.connect, told.schema)
     columns = LiveColumns(told.connect, freshness, 1 << 28)
     freshness.start()
@@ -49,6 +57,36 @@ def test_a_ready_generation_answers_from_memory_at_once_when_it_becomes_live(
         assert columns.answer(told.connection, question) == reports.run(told.connection, question)
         assert loads == [live.id, ready], "it was not loaded again"
         assert columns.told()["generation"] == ready
+    finally:
+        columns.stop()
+        freshness.stop()
+        told.close()
+
+
+def test_the_generation_before_answers_from_memory_at_once_after_a_return(
+    told: House, loads: list[int]
+) -> None:
+    before, ready = told.live(), told.built()
+    generations.become_ready(told.connection, ready)
+    freshness = Freshness(told.connect, told.schema)
+    columns = LiveColumns(told.connect, freshness, 1 << 28)
+    freshness.start()
+    columns.start()
+    try:
+        until(lambda: columns.generation == before.id and ready in loads)
+        with told.connection.transaction():
+            generations.promote(told.connection, ready)
+        until(lambda: columns.generation == ready)
+        question = query(told, "billing", None, "2024-06-30", by=("customer",))._replace(generation=before.id)
+        time.sleep(1.5)  # it has been looked since what stands beside the live one
+        assert columns.answer(told.connection, question) == reports.run(told.connection, question)
+        told.record([*usual("003", day=3)])
+        promoting.return_(told.connection, told.schema)
+        until(lambda: columns.generation == before.id)
+        later = question._replace(known=told.live().position)
+        until(lambda: columns.answer(told.connection, later) is not None)
+        assert columns.answer(told.connection, later) == reports.run(told.connection, later)
+        assert loads == [before.id, ready], "it was not loaded again"
     finally:
         columns.stop()
         freshness.stop()
