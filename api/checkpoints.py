@@ -1,0 +1,387 @@
+"""The transparency log as it is asked: checkpoints, proofs, tiles and keys. For HTTP and the command line.
+
+Belongs here: which checkpoint or proof answers a question, who signs, and what is told where nobody can. Does
+not belong here: the tree and its signatures (adapters/transparency), routes, printing.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import psycopg
+from eventsourcing.persistence import PersistenceError
+from psycopg import Connection
+
+from adapters.intake import IntakeClosed, IntakeFull
+from adapters.transparency import building, entries, signing, tiles
+from adapters.transparency.entries import LogChanged
+from adapters.transparency.keys import Signer, SigningKeyRefused, make_key
+from adapters.transparency.signing import Made, Tampered
+from adapters.transparency.tiles import WIDTH, Tree
+from api.reading import text_of
+from api.settings import Settings
+from domain import leaves
+from domain.merkle import HASH_BYTES, consistency_proof, inclusion_proof, leaf_hash
+
+_log: Final = logging.getLogger("cairn.checkpoints")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+#: C2SP tlog-tiles: path elements of three digits, all but the last behind an x; the width of a partial tile.
+_TILE: Final = re.compile(r"((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?", re.ASCII)
+_LEVELS: Final = 8
+
+
+class NothingSigns(RuntimeError):
+    """No signing key is there, or the transparency log is switched off; the message says what to do."""
+
+
+class NotInTree(LookupError):
+    """The tree does not hold what is asked for."""
+
+
+class TreeBehind(TimeoutError):
+    """The tree has not come as far as the log yet."""
+
+
+class Plan(NamedTuple):
+    """How the transparency log of a ledger is run, in plain values, so that another process can be told.
+
+    key: file of the signing key. makes_key: whether it is made where it is missing. every: seconds between
+    checkpoints, 0: only at request. publish: a file or an address.
+    """
+
+    schema: str
+    on: bool
+    key: str | None
+    makes_key: bool
+    origin: str | None
+    every: int
+    publish: str | None
+
+
+class Means(NamedTuple):
+    """What making a checkpoint takes. note: makes an entry of the audit trail, as Trail.noticed does.
+
+    patience: seconds that the tree may take to come as far as the log.
+    """
+
+    plan: Plan
+    note: Callable[[str, Mapping[str, str]], object]
+    patience: float = 10.0
+
+
+class Proof(NamedTuple):
+    """That the log began with a root: `size` leaves, under a checkpoint of as many or more.
+
+    hashes: the consistency proof from `size` to the checkpoint's size. checkpoint: the signed note.
+    """
+
+    origin: str
+    size: int
+    root: bytes
+    checkpoint: str
+    checkpoint_size: int
+    hashes: list[bytes]
+
+
+def plan_of(settings: Settings) -> Plan:
+    """The plan of these settings."""
+    key = settings.signing_key
+    is_embedded = settings.database_url is None
+    if key is None and is_embedded:
+        key = settings.own_folder / "signing.key"
+    return Plan(
+        schema=settings.tenant,
+        on=settings.transparency,
+        key=None if key is None else str(key.expanduser().absolute()),
+        makes_key=is_embedded and settings.signing_key is None,
+        origin=settings.origin,
+        every=settings.checkpoint_seconds,
+        publish=settings.publish,
+    )
+
+
+def origin_of(plan: Plan, connection: Connection[Any]) -> str:
+    """The name of this ledger in checkpoints."""
+    return plan.origin or f"cairn/{plan.schema}/{signing.mark(connection)}"
+
+
+def signer_of(plan: Plan, connection: Connection[Any]) -> Signer:
+    """Who signs. Raises NothingSigns, SigningKeyRefused."""
+    if not plan.on:
+        raise NothingSigns("the transparency log is switched off: set CAIRN_TRANSPARENCY=1")
+    if plan.key is None:
+        raise NothingSigns(
+            "no key signs checkpoints here: make one with cairn checkpoint --make-key FILE, set"
+            " CAIRN_SIGNING_KEY=FILE for every process of the ledger, and start them again"
+        )
+    path = Path(plan.key)
+    if plan.makes_key and not path.exists():
+        with suppress(SigningKeyRefused):  # another process has made it meanwhile
+            make_key(path)
+    return Signer(path, origin_of(plan, connection))
+
+
+def fresh(connection: Connection[Any], means: Means) -> Made:
+    """A checkpoint of everything that is in the log now.
+
+    Raises NothingSigns, SigningKeyRefused, TreeBehind, Tampered.
+    """
+    signer = signer_of(means.plan, connection)
+    caught_up(connection, means)
+    return signed(connection, signer, means)
+
+
+def caught_up(connection: Connection[Any], means: Means) -> None:
+    """Let the tree come as far as the log is now. Raises TreeBehind, Tampered."""
+    head = entries.head(connection)
+    try:
+        done = building.catch_up(connection, head, means.patience)
+    except LogChanged as found:
+        why = str(found)
+        if signing.note_refusal(connection, why):
+            _note(means, "checkpoint.refused", {"why": why})
+        raise Tampered(why) from found
+    if not done:
+        raise TreeBehind(
+            f"the tree did not come to position {head} within {means.patience:g} s: ask again later"
+        )
+
+
+def signed(connection: Connection[Any], signer: Signer, means: Means) -> Made:
+    """A checkpoint of the tree as it stands, noted in the audit trail where something about it is new.
+
+    Not where it is the first one and the key was made for it: nobody has decided anything. Raises
+    SigningKeyRefused, Tampered.
+    """
+    is_own = means.plan.makes_key and not signing.keys(connection)
+    used: list[dict[str, str]] = []
+    try:
+        made = signing.sign(
+            connection,
+            signer,
+            first_use=lambda key, size: used.append({"key": key.text, "from_size": str(size)}),
+        )
+    except Tampered as found:
+        if found.is_new:
+            _note(means, "checkpoint.refused", {"why": str(found)})
+        raise
+    for details in () if is_own else used:
+        _note(means, "signing_key.first_used", details)
+    return made
+
+
+def _note(means: Means, act: str, details: dict[str, str]) -> None:
+    try:
+        means.note(act, details)
+    except (PersistenceError, IntakeFull, IntakeClosed, psycopg.Error) as error:
+        _log.warning("%s can't be noted in the audit trail now (%s)", act, type(error).__name__)
+
+
+def newest(connection: Connection[Any], means: Means) -> Made:
+    """The last checkpoint; the first one where none has been made. Raises what `fresh` does."""
+    return signing.newest(connection) or fresh(connection, means)
+
+
+def listed(connection: Connection[Any], after: int, limit: int) -> dict[str, Any]:
+    """Checkpoints in the order of signing. `next` is where to go on, null where there are no more."""
+    found = signing.listed(connection, after, limit + 1)
+    shown = found[:limit]
+    return {
+        "checkpoints": [
+            {
+                "id": one.id,
+                "size": one.size,
+                "root": base64_of(one.root),
+                "made_at": text_of(one.made_at),
+                "checkpoint": one.note,
+            }
+            for one in shown
+        ],
+        "next": shown[-1].id if len(found) > limit else None,
+    }
+
+
+def keys(connection: Connection[Any], plan: Plan) -> dict[str, Any]:
+    """Public keys that have signed, and the name under which they did."""
+    return {
+        "origin": origin_of(plan, connection),
+        "keys": [
+            {
+                "key": used.key.text,
+                "name": used.key.name,
+                "id": used.key.key_id.hex(),
+                "from_size": used.from_size,
+                "first_used_at": text_of(used.first_used_at),
+            }
+            for used in signing.keys(connection)
+        ],
+    }
+
+
+# ---- proofs
+
+
+def proof_for(connection: Connection[Any], size: int, means: Means) -> Proof:
+    """That the log's first `size` milestones are those that were hashed, under a signed checkpoint.
+
+    The smallest checkpoint that holds them is used; a new one is made where none does. Raises NotInTree for a
+    size beyond the log, and what `fresh` raises.
+    """
+    made = signing.covering(connection, size) or fresh(connection, means)
+    if made.size < size:
+        raise NotInTree(f"the log holds {made.size} milestones, not {size}")
+    tree = _tree_of(connection, made)
+    return Proof(
+        origin_in(made),
+        size,
+        tree.root(size),
+        made.note,
+        made.size,
+        consistency_proof(tree.hash_at, size, made.size),
+    )
+
+
+def origin_in(made: Made) -> str:
+    """The name under which a checkpoint was made."""
+    return made.note.partition("\n")[0]
+
+
+def _tree_of(connection: Connection[Any], made: Made) -> Tree:
+    """The tree, checked to have been as a checkpoint says. Raises Tampered."""
+    tree = Tree.now(connection)
+    if made.size > tree.size or tree.root(made.size) != made.root:
+        raise Tampered(
+            f"the ledger was changed: the tree of {made.size} milestones is not the one that was signed"
+        )
+    return tree
+
+
+def inclusion(connection: Connection[Any], means: Means, position: int, size: int | None) -> dict[str, Any]:
+    """That a milestone is in the tree of `size` leaves; without a size, in that of a checkpoint.
+
+    Raises NotInTree; Tampered where the milestone is not what was hashed; what `fresh` raises.
+    """
+    if size is None:
+        made: Made | None = signing.newest(connection)
+        if made is None or made.size < position:
+            made = fresh(connection, means)
+        tree, size = _tree_of(connection, made), made.size
+    else:
+        tree, made = _tree_holding(connection, size), signing.of_size(connection, size)
+    if not 1 <= position <= size:
+        raise NotInTree(f"position {position} is not in the tree of {size} milestones")
+    index = position - 1
+    try:
+        [entry] = entries.entries(connection, position, position)
+    except LogChanged as found:
+        raise Tampered(str(found)) from found
+    if leaf_hash(entry) != tree.hash_at(0, index):
+        raise Tampered(f"the milestone at position {position} is not what was hashed when it was recorded")
+    return {
+        "position": position,
+        "index": index,
+        "size": size,
+        "root": base64_of(tree.root(size)),
+        "leaf_hash": base64_of(leaf_hash(entry)),
+        "proof": [base64_of(one) for one in inclusion_proof(tree.hash_at, index, size)],
+        "milestone": _leaf_told(leaves.read(entry)),
+        "entry": base64_of(entry),
+        "checkpoint": None if made is None else made.note,
+    }
+
+
+def _leaf_told(leaf: leaves.Leaf) -> dict[str, Any]:
+    return {
+        "recorded_at": text_of(_EPOCH + timedelta(microseconds=leaf.recorded_at)),
+        "stream": leaf.stream,
+        "version": leaf.version,
+        "type": leaf.topic,
+        "identity": str(UUID(bytes=leaf.identity)),
+        "digest": leaf.digest.hex(),
+        "accepted": leaf.accepted.hex(),
+    }
+
+
+def consistency(connection: Connection[Any], first: int, second: int | None) -> dict[str, Any]:
+    """That the tree of `first` leaves is how the one of `second` begins; default: of the last checkpoint.
+
+    Raises NotInTree.
+    """
+    made: Made | None
+    if second is None:
+        made = signing.newest(connection)
+        if made is None:
+            raise NotInTree("no checkpoint has been made yet: give second, or ask /v1/audit/checkpoint first")
+        tree, second = _tree_of(connection, made), made.size
+    else:
+        tree, made = _tree_holding(connection, second), signing.of_size(connection, second)
+    if first > second:
+        raise NotInTree(f"a tree of {first} milestones can't be how one of {second} begins")
+    return {
+        "first": first,
+        "second": second,
+        "first_root": base64_of(tree.root(first)),
+        "second_root": base64_of(tree.root(second)),
+        "proof": [base64_of(one) for one in consistency_proof(tree.hash_at, first, second)],
+        "checkpoint": None if made is None else made.note,
+    }
+
+
+def _tree_holding(connection: Connection[Any], size: int) -> Tree:
+    tree = Tree.now(connection)
+    if size > tree.size:
+        raise NotInTree(f"the tree holds {tree.size} milestones, not {size}")
+    return tree
+
+
+def tile(connection: Connection[Any], level: str, path: str) -> bytes:
+    """A tile by its path, C2SP tlog-tiles: `x001/234`, a partial one `x001/234.p/17`. Raises NotInTree."""
+    match = _TILE.fullmatch(path)
+    known = level.isascii() and level.isdigit() and str(int(level[:3])) == level and int(level) < _LEVELS
+    if match is None or not known or len(path) > 40:
+        raise NotInTree("a tile is named by its level, 0 to 7, and its number in groups of three digits")
+    groups = match[1].replace("x", "").split("/")
+    if len(groups) > 1 and groups[0] == "000":
+        raise NotInTree("a tile's number begins with no needless zeros")
+    width = WIDTH if match[2] is None else int(match[2])
+    if match[2] is not None and width >= WIDTH:
+        raise NotInTree("a partial tile has 1 to 255 hashes")
+    found = Tree.now(connection).tile(int(level), int("".join(groups)))
+    if len(found) < width * HASH_BYTES:
+        raise NotInTree(f"the tree has no such tile with {width} hashes yet")
+    return found[: width * HASH_BYTES]
+
+
+# ---- how it is
+
+
+def standing(connection: Connection[Any]) -> dict[str, Any]:
+    """How the transparency log is: how far behind the log, what was signed last, and what is wrong.
+
+    `refused`: why nothing is signed any more, `changed`: which milestone is not what was hashed, `denied`:
+    how what is published denies the ledger; each means that the ledger was changed. `unpublished`: why the
+    last checkpoint could not be published.
+    """
+    head, size = entries.head(connection), tiles.state(connection)[0]
+    made = signing.newest(connection)
+    wrong = signing.troubles(connection)
+    return {
+        "size": size,
+        "behind": max(0, head - size),
+        "checkpoint": None if made is None else {"size": made.size, "made_at": text_of(made.made_at)},
+        **{name: why for name, why in wrong._asdict().items() if why is not None},
+        "ok": wrong.refused is None and wrong.changed is None and wrong.denied is None,
+    }
+
+
+def base64_of(content: bytes) -> str:
+    """Hashes and leaves as they are told: base64, as in C2SP formats."""
+    return b64encode(content).decode()
