@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, Final
 
 from domain import milestones as m
-from domain.contract import CATALOGUE, MAX_KEYS, Field
+from domain.contract import MAX_KEYS, SENT, Field
 from domain.reading import MAX_LINES, MAX_TEXT
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -135,7 +135,7 @@ def _field(field: Field) -> dict[str, Any]:
 
 
 def _milestone(name: str) -> dict[str, Any]:
-    fields = CATALOGUE[name].fields
+    fields = SENT[name].fields
     required = [field.wire for field in fields if field.required]
     own = {field.wire: _field(field) for field in fields}
     return {
@@ -158,6 +158,6 @@ def milestone_schema() -> dict[str, Any]:
         "$id": "urn:cairn:schema:milestone",
         "title": "A milestone",
         "description": "A CloudEvents 1.0 event that this ledger can record.",
-        "$defs": {**_BY_READING, **_ENVELOPE, **_COMMON, **{name: _milestone(name) for name in CATALOGUE}},
-        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in CATALOGUE],
+        "$defs": {**_BY_READING, **_ENVELOPE, **_COMMON, **{name: _milestone(name) for name in SENT}},
+        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in SENT],
     }

@@ -83,10 +83,16 @@ def _describe(struct: type[m.Milestone]) -> MilestoneType:
     )
 
 
-#: The catalogue by stored name (`order.accepted.v1`), in the order of contract.md section 3.
-CATALOGUE: Final[dict[str, MilestoneType]] = {
-    described.name: described for described in map(_describe, typing.get_args(m.AnyMilestone))
-}
+def _described(*structs: type[m.Milestone]) -> dict[str, MilestoneType]:
+    return {described.name: described for described in map(_describe, structs)}
+
+
+#: What may be sent, by stored name (`order.accepted.v1`), in the order of contract.md section 3.
+SENT: Final[dict[str, MilestoneType]] = _described(*typing.get_args(m.AnyMilestone))
+#: The whole catalogue: what the log can hold. The ledger's own types come after those that may be sent.
+CATALOGUE: Final[dict[str, MilestoneType]] = SENT | _described(m.OwnMilestone)
+#: How the sources begin under which the ledger records what is done to it. No sender may speak as one.
+OWN_SOURCES: Final = "/ledger/audit/"
 
 
 def parse_event(event: Any) -> m.Milestone:
@@ -97,7 +103,8 @@ def parse_event(event: Any) -> m.Milestone:
 def read_held(content: bytes) -> m.Milestone:
     """A milestone from JSON that the log holds already, as the replacement in a correction.
 
-    What came in before times had a range is read as it came. Raises Refused for anything else.
+    What came in before times had a range is read as it came, and so is what the ledger itself records, which
+    no sender may send. Raises Refused for anything else.
     """
     return _parse(msgspec.json.decode(content), is_held=True)
 
@@ -109,6 +116,8 @@ def _parse(event: Any, *, is_held: bool) -> m.Milestone:
     described = CATALOGUE.get(event["type"])
     if described is None:
         raise Refused([_unknown_type(event["type"])])
+    if not is_held and (told := _reserved(event)):
+        raise Refused(told)
     reading = r.Reading()
     envelope = _read_envelope(event, reading)
     if not is_held and not is_within_range(envelope[-1]):
@@ -117,7 +126,7 @@ def _parse(event: Any, *, is_held: bool) -> m.Milestone:
     if not isinstance(body, dict):
         reading.refuse("data_missing", "/data", "give the milestone its data as a JSON object")
         raise Refused(reading.reasons)
-    common = _read_common(event, body, envelope, reading)
+    common = _read_common(event, body, envelope, reading, has_keys=described.name in SENT)
     values = _read_fields(described, body, reading)
     _check_whole(described, values, reading, is_held=is_held)
     if reading.reasons:
@@ -132,6 +141,22 @@ def _unknown_type(name: str) -> Reason:
     return Reason(
         "type_unknown", "/type", f"{name[:80]!r} is not in the catalogue of milestones (docs/events.md)"
     )
+
+
+def _reserved(event: dict[str, Any]) -> list[Reason]:
+    """Why only the ledger itself may record this; empty where anybody may send it."""
+    if event["type"] not in SENT:
+        message = "the ledger itself records what is done to it: nobody sends this type"
+        return [Reason("type_reserved", "/type", message)]
+    if is_own_source(event["source"]):
+        message = f"sources under {OWN_SOURCES} are the ledger's own: give the name of your system"
+        return [Reason("source_reserved", "/source", message)]
+    return []
+
+
+def is_own_source(source: str) -> bool:
+    """Whether the ledger records what is done to it under this source."""
+    return source.startswith(OWN_SOURCES)
 
 
 @lru_cache(maxsize=1_024)
@@ -166,7 +191,12 @@ def _read_envelope(event: dict[str, Any], reading: r.Reading) -> tuple[str, str,
 
 
 def _read_common(
-    event: dict[str, Any], body: dict[str, Any], envelope: tuple[str, str, str, str, int], reading: r.Reading
+    event: dict[str, Any],
+    body: dict[str, Any],
+    envelope: tuple[str, str, str, str, int],
+    reading: r.Reading,
+    *,
+    has_keys: bool,
 ) -> tuple[Any, ...]:
     source, id_, subject, time, instant = envelope
     sequence = event.get("sequence")
@@ -184,7 +214,8 @@ def _read_common(
         if value is not None:
             attributes[name] = str(value)
     dimensions = _read_dimensions(body.get("dimensions"), reading)
-    keys = _read_keys(body.get("keys"), own_key(source, subject), reading)
+    # without a key nothing ever leads to it, so it joins no deal
+    keys = _read_keys(body.get("keys"), own_key(source, subject), reading) if has_keys else ()
     return source, id_, subject, time, instant, sequence, effective, keys, dimensions, attributes
 
 
@@ -269,7 +300,11 @@ def _check_whole(described: MilestoneType, values: list[Any], reading: r.Reading
         amount = values[names.index("amount") - HEAD_FIELDS]
         if not lines and amount is None and not reading.reasons:
             reading.refuse("field_missing", "/data/lines", "give lines, or an amount")
-    elif struct is m.MilestoneCorrected and not reading.reasons:
+    elif struct in _AMENDING and not reading.reasons:
+        if not is_held and is_own_source(values[0].source):
+            reading.refuse("target_reserved", "/data/target", "what the ledger records of itself stands")
+        if struct is not m.MilestoneCorrected:
+            return
         try:
             _parse(msgspec.json.decode(values[2]), is_held=is_held)
         except Refused as refused:
@@ -277,6 +312,7 @@ def _check_whole(described: MilestoneType, values: list[Any], reading: r.Reading
                 reading.refuse(reason.code, "/data/replacement" + reason.pointer, reason.message)
 
 
+_AMENDING: Final = frozenset({m.MilestoneCorrected, m.MilestoneVoided})
 #: Fields that every milestone has, before those of its type.
 HEAD_FIELDS: Final = len(m.Milestone.__struct_fields__)
 #: Types that need lines or an amount.

@@ -66,6 +66,8 @@ from domain.catalogue.billing import (
     UsageRated,
 )
 from domain.catalogue.ledger import (
+    ACTOR_KINDS,
+    AuditRecorded,
     ControlTotalReported,
     DealsLinked,
     DealSplit,
@@ -177,12 +179,16 @@ AnyMilestone: TypeAlias = (
     | ExceptionResolved
     | ControlTotalReported
 )
+#: What the ledger records of itself. Nothing folds it and no sender may send it: it belongs to no deal and
+#: decides no figure.
+OwnMilestone: TypeAlias = AuditRecorded
 #: Milestones that name a payment.
 AnyPayment: TypeAlias = (
     PaymentReceived | PaymentApplied | PaymentUnapplied | PaymentReversed | PaymentRefunded
 )
 
 __all__ = [
+    "ACTOR_KINDS",
     "AMENDMENT_KINDS",
     "BY_TIME",
     "CLASSES",
@@ -200,6 +206,7 @@ __all__ = [
     "AnyMilestone",
     "AnyPayment",
     "Applied",
+    "AuditRecorded",
     "Billing",
     "ContractAmended",
     "ContractChurned",
@@ -252,6 +259,7 @@ __all__ = [
     "OrderLineRef",
     "OrderRejected",
     "OrderSubmitted",
+    "OwnMilestone",
     "PaymentApplied",
     "PaymentReceived",
     "PaymentRefunded",

@@ -23,10 +23,11 @@ from domain import milestones as m
 from domain import reading as r
 from domain.contract import (
     ATTRIBUTES,
-    CATALOGUE,
     MAX_KEYS,
+    SENT,
     SNAPSHOTS,
     MilestoneType,
+    is_own_source,
     reads_of,
     source_told,
 )
@@ -147,6 +148,8 @@ def _order_line(value: Any, _decimals: int | None) -> Any:
 
 
 def _target(value: Any, _decimals: int | None) -> m.Target:
+    if is_own_source(value.source):
+        raise _Unusual
     return m.Target(value.source, value.id)
 
 
@@ -274,8 +277,8 @@ def _is_usual(described: MilestoneType) -> bool:
     return not any(field.reads.how in _LONG_WAY for field in described.fields)
 
 
-_EVENTS: Final = {name: _event(entry) for name, entry in CATALOGUE.items() if _is_usual(entry)}
-_PLANS: Final = {event: _plan(CATALOGUE[name], data) for name, (event, data) in _EVENTS.items()}
+_EVENTS: Final = {name: _event(entry) for name, entry in SENT.items() if _is_usual(entry)}
+_PLANS: Final = {event: _plan(SENT[name], data) for name, (event, data) in _EVENTS.items()}
 _DECODER: Final = msgspec.json.Decoder(Union[tuple(_PLANS)])  # noqa: UP007 - made from a list
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 
@@ -320,7 +323,7 @@ def _read(event: Any) -> tuple[m.Milestone, bytes]:
         event.sequence,
     )
     microseconds = _microseconds(time)
-    if source_told(source) is not None:
+    if source_told(source) is not None or is_own_source(source):
         raise _Unusual
     stated = data.effective_on
     effective = day_of(microseconds) if stated is None else _day(stated, None)

@@ -15,7 +15,7 @@ import psycopg
 from psycopg import Connection, Cursor
 
 from domain.policies import DEFAULT_POLICIES, Policies
-from projections import noting
+from projections import aside, noting
 from projections.clusters import Edge, Forest, LogRow
 from projections.folding import Folding
 from projections.journal import TABLES, Journal, copy_rows
@@ -156,10 +156,12 @@ def fold(cursor: Cursor[Any], share: Share, rows: Iterable[LogRow]) -> Loaded:
     journal = Journal()
     others: dict[str, list[bytes]] = {table: [] for table in TABLES[1:]}
     folding = Folding(share.edges, joined(share.edges), journal, Policies.from_json(share.policies))
-    copy_rows(cursor, "posting", share.generation, _postings(folding, rows, journal, others))
+    held = list(rows)
+    told = aside.folded(held)
+    copy_rows(cursor, "posting", share.generation, _postings(folding, told, journal, others))
     for table, blocks in others.items():
         copy_rows(cursor, table, share.generation, blocks)
-    return Loaded(folding.milestones, journal.postings)
+    return Loaded(folding.milestones + len(held) - len(told), journal.postings)
 
 
 def _postings(

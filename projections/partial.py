@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from psycopg import Connection, Cursor, sql
 
 from domain.policies import Policies
-from projections import bulk, digests, generations, queries
+from projections import aside, bulk, digests, generations, queries
 from projections.bulk import Loaded, Share
 from projections.cluster import UNSETTLING
 from projections.clusters import LogRow
@@ -106,6 +106,7 @@ class _Stream(NamedTuple):
     """A stream of a share: how much it holds, and whether a changed rule touches it.
 
     own: numbers that payments' own deals may have here; noticed: milestones that notices may be of.
+    is_aside: whether it is never folded (projections/aside).
     """
 
     stream: int
@@ -113,6 +114,7 @@ class _Stream(NamedTuple):
     is_touched: bool
     own: list[int] | None
     noticed: list[int] | None
+    is_aside: bool
 
 
 def load(part: Part) -> Loaded:
@@ -123,16 +125,18 @@ def load(part: Part) -> Loaded:
 def _fill(reader: Connection[Any], cursor: Cursor[Any], part: Part) -> Loaded:
     share = part.share
     together = bulk.joined(share.edges)
-    streams = _streams(reader, part)
+    found = _streams(reader, part)
+    streams = [one for one in found if not one.is_aside]
     touched = {together.get(one.stream, one.stream) for one in streams if one.is_touched}
     copied = [one for one in streams if together.get(one.stream, one.stream) not in touched]
     sets = {together.get(one.stream, one.stream) for one in copied}
     if not copied:
         return bulk.fold(cursor, share, bulk.rows_of(reader, share))._replace(folded=len(touched))
-    milestones = postings = 0
+    milestones, postings = sum(one.milestones for one in found if one.is_aside), 0
     if touched:
         anew = [one.stream for one in streams if together.get(one.stream, one.stream) in touched]
-        milestones, postings, *_ = bulk.fold(cursor, share, _rows(reader, anew, share.upto, together))
+        loaded = bulk.fold(cursor, share, _rows(reader, anew, share.upto, together))
+        milestones, postings = milestones + loaded.milestones, loaded.postings
     milestones += sum(one.milestones for one in copied)
     postings += _copy(cursor, part, copied)
     return Loaded(milestones, postings, len(touched), len(sets))
@@ -154,6 +158,7 @@ def _streams(reader: Connection[Any], part: Part) -> list[_Stream]:
             "noticed": list(by.notices),
             "paying": [topic for topic, part in digests.rule_of_topics().items() if part == _PAYMENTS],
             "paid": digests.BESIDE[_PAYMENTS].encode(),
+            "aside": sorted(aside.TOPICS),
         },
     )
     return [one for one in map(_Stream._make, cursor.fetchall()) if one.stream not in share.apart]

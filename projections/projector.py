@@ -11,13 +11,14 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from threading import Event
 from typing import Any, Final
 
 import psycopg
 from psycopg import Connection
 
-from projections import alternatives, generations, moments, queries, running
+from projections import alternatives, aside, generations, moments, queries, running
 from projections.clusters import Clusters, Edge, LogRow, by_position, decode
 from projections.completeness import register
 from projections.journal import Journal
@@ -27,6 +28,8 @@ _log: Final = logging.getLogger(__name__)
 BATCH: Final = 5_000
 #: For how long a batch takes in milestones before what it has so far is committed.
 BATCH_SECONDS: Final = 1.0
+#: Milestones that are looked at at a time where a generation can only be brought past those that none folds.
+_PASSED: Final = 100
 POLL_SECONDS: Final = 0.5
 #: How long a notification is let to gather company before the next batch.
 GATHER_SECONDS: Final = 0.04
@@ -112,8 +115,9 @@ class Projector:
                 if self.generation is None:
                     register.take_in(connection, self.schema, generation.position)
                 if why := generations.halted(generation):
-                    self._tell(why)
-                    return 0
+                    if not (passed := self._pass_over(connection, generation)):
+                        self._tell(why)
+                    return passed
                 rows = read_log(connection, generation.position, limit)
                 if not rows:
                     return 0
@@ -167,24 +171,37 @@ class Projector:
         assert last - generation.position == len(rows), "positions have no gaps"
         self._clusters.learn(read_edges(connection, self._edges_upto, generation.position))
         edges = by_position(read_edges(connection, generation.position, last))
-        touched = {row[1] for row in rows}
+        touched = {row[1] for row in aside.folded(rows)}
         touched.update(s for found in edges.values() for edge in found for s in (edge.child, edge.parent))
         self._clusters.prepare(touched, generation.position)
         journal = Journal()
         began, taken = time.monotonic(), 0
         for row in rows:
-            journal.add(self._clusters.take(decode(row, generation.policies), edges.get(row[0], ())))
+            if row[2] not in aside.TOPICS:
+                journal.add(self._clusters.take(decode(row, generation.policies), edges.get(row[0], ())))
             taken += 1
             if time.monotonic() - began > BATCH_SECONDS:
                 break  # facts of heavy deals: others are not to wait until all of them are through
         last = rows[taken - 1][0]
         journal.write(connection.cursor(), generation.id)
+        self._advance(connection, generation, last)
+        self._at, self._edges_upto = (generation.id, last), last
+        return taken
+
+    def _advance(self, connection: Connection[Any], generation: generations.Generation, last: int) -> None:
+        """Note that a generation has taken in everything up to a position."""
         generations.advance(connection, generation.id, last)
         if self.generation is None:
             register.take_in(connection, self.schema, last)
             connection.execute("SELECT pg_notify(%s, %s)", (projected_channel(self.schema), str(last)))
-        self._at, self._edges_upto = (generation.id, last), last
-        return taken
+
+    def _pass_over(self, connection: Connection[Any], generation: generations.Generation) -> int:
+        """Take in what comes next and is never folded, as any version of the rules can: how many."""
+        rows = read_log(connection, generation.position, _PASSED)
+        passed = list(takewhile(lambda row: row[2] in aside.TOPICS, rows))
+        if passed:
+            self._advance(connection, generation, passed[-1][0])
+        return len(passed)
 
     def catch_up(self, connection: Connection[Any]) -> int:
         """Take in everything that is there; the number of milestones."""

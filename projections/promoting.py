@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg import Connection
 
-from projections import digests, generations, moments
+from projections import aside, digests, generations, moments
 from projections.building import keep_register, under_way
 from projections.projector import Projector, projected_channel
 
@@ -107,14 +107,15 @@ def _is_side(id_: int) -> GenerationRefused:
 def _check(connection: Connection[Any], id_: int) -> None:
     """Raises GenerationRefused where a generation lacks what this version of the code can't take into it."""
     row = connection.execute(
-        f"SELECT {generations.COLUMNS}, (SELECT coalesce(max(position), 0) FROM log) FROM generation"
-        " WHERE id = %s",
-        (id_,),
+        f"SELECT {generations.COLUMNS}, (SELECT coalesce(max(position), 0) FROM log),"
+        " EXISTS (SELECT FROM log WHERE log.position > generation.position AND topic <> ALL(%s))"
+        " FROM generation WHERE id = %s",
+        (sorted(aside.TOPICS), id_),
     ).fetchone()
     if row is None:
         raise generations.GenerationUnknown(f"generation {id_} has been dropped meanwhile")
-    found, head = generations.made(row), int(row[-1])
-    if found.rules != generations.rules_digest() and found.position < head:
+    found, head, lacks_some = generations.made(row), int(row[-2]), bool(row[-1])
+    if found.rules != generations.rules_digest() and lacks_some:
         raise GenerationRefused(
             f"generation {id_} was made by code version {found.code_version} with other rules"
             f" ({found.rules}) than this version has ({generations.CODE_VERSION},"

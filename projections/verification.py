@@ -20,7 +20,7 @@ from psycopg import ClientCursor, Connection, sql
 from domain.deal import message_identity
 from domain.policies import Policies
 from domain.stored import CODEC
-from projections import queries
+from projections import aside, queries
 from projections.generations import Generation
 from projections.journal import TABLES
 from projections.refolding import Folded, Sets, fold_sets, sets_by, values_of
@@ -98,11 +98,15 @@ def verify_apart(one: Slice) -> Verified:
 
 
 class Compared(NamedTuple):
-    """A slice folded again beside the journal. differences: all of them, in the order of recording."""
+    """A slice folded again beside the journal. differences: all of them, in the order of recording.
+
+    beside: milestones that are never folded (projections/aside): of those only the log is checked.
+    """
 
     folded: Folded
     differences: list[Difference]
     deals: list[int]
+    beside: int
 
 
 def verify(connection: Connection[Any], one: Slice, sets: Sets) -> Verified:
@@ -110,7 +114,7 @@ def verify(connection: Connection[Any], one: Slice, sets: Sets) -> Verified:
     found = compare(connection, one, sets)
     rows = sum(map(len, found.folded.rows.values()))
     differing = len(found.differences)
-    return Verified(len(found.folded.positions), rows, differing, found.differences[:MOST])
+    return Verified(found.folded.milestones + found.beside, rows, differing, found.differences[:MOST])
 
 
 def compare(connection: Connection[Any], one: Slice, sets: Sets) -> Compared:
@@ -136,7 +140,8 @@ def _compared(connection: Connection[Any], one: Slice, sets: Sets) -> Compared:
     rows = cursor.fetchall()
     differences = list(_wrong_in_log(rows, sets))
     unreadable = {found.position for found in differences if found.wrong == _UNREADABLE}
-    told = (row[:4] for row in rows if row[0] not in unreadable)
+    readable = [row[:4] for row in rows if row[0] not in unreadable]
+    told = aside.folded(readable)
     folded = fold_sets(told, sets, Policies.from_json(one.policies))
     positions: list[int] = [row[0] for row in rows]
     # a deal is numbered by the position of one of its milestones, a payment's own deal by that below zero
@@ -148,7 +153,7 @@ def _compared(connection: Connection[Any], one: Slice, sets: Sets) -> Compared:
             root = root_of.get(found.position)
             differences.append(found._replace(root=_root(found.deal, sets) if root is None else root))
     differences.sort(key=lambda found: (found.position, found.table != "log"))
-    return Compared(folded, differences, deals)
+    return Compared(folded, differences, deals, len(readable) - len(told))
 
 
 def _root(deal: int | None, sets: Sets) -> int | None:

@@ -1,8 +1,11 @@
-"""Milestones about milestones: corrections, links, periods, rates, policies, exceptions, control totals."""
+"""Milestones about milestones: corrections, links, periods, rates, policies, exceptions, control totals.
+
+And what the ledger records of itself, which no sender may send: the audit trail.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from domain.catalogue.base import (
     RATE_KINDS,
@@ -110,3 +113,24 @@ class ControlTotalReported(Milestone, array_like=True, frozen=True, tag="control
     amount: DocumentAmount | None = None
     currency: Currency | None = None
     ids: Annotated[tuple[str, ...], Reads("texts")] = ()
+
+
+#: What an actor of the audit trail is: the holder of the operator's token, of an API key or of a token of the
+#: issuer; whoever asks a ledger that asks for nothing; a webhook; nobody known; a command; a server itself.
+ACTOR_KINDS: Final = ("operator", "key", "oidc", "open", "webhook", "nobody", "cli", "server")
+
+
+class AuditRecorded(Milestone, array_like=True, frozen=True, tag="audit.recorded.v1"):
+    """Something was done to the ledger, or refused; recorded by the ledger itself, never sent in.
+
+    act: dotted, `key.created`. details: a flat JSON object of texts. count: how many times from first to
+    last (RFC 3339), for refusals, which are counted.
+    """
+
+    act: Text
+    actor: Text
+    kind: Annotated[str, Reads("choice", ACTOR_KINDS)]
+    details: Json
+    count: Annotated[int, Reads("count")] = 1
+    first: Text | None = None
+    last: Text | None = None

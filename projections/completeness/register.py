@@ -13,8 +13,8 @@ from psycopg import Connection
 
 from domain import milestones as m
 from domain.instants import to_date
+from domain.stored import CODEC
 from projections import queries
-from projections.clusters import decode
 from projections.completeness.worth import worth
 
 #: Milestones read at a time.
@@ -41,7 +41,7 @@ def take_in(connection: Connection[Any], schema: str, upto: int) -> int:
     while after < upto:
         cursor = connection.cursor(binary=True)
         cursor.execute(queries.statement("read_log"), {"after": after, "limit": min(BATCH, upto - after)})
-        rows = [_row(decode(row).milestone, row[0]) for row in cursor.fetchall()]
+        rows = [_row(CODEC.decode(topic, state), at) for at, _, topic, state in cursor]
         with connection.cursor().copy(_COPY) as copy:
             copy.set_types(_TYPES)
             for row in rows:

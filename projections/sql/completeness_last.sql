@@ -1,6 +1,7 @@
 -- When each source was last heard of before a moment, as known by a position: its latest milestone in the log,
 -- with when it was recorded, and when a message of it last came that could not be understood. A control total is no
--- sign of a feed that runs. Must never read every milestone: it goes from one source to the next by the index.
+-- sign of a feed that runs; the audit trail is no source's. Must never read every milestone: it goes from one source to
+-- the next by the index.
 
 WITH RECURSIVE sources AS (
     (SELECT source FROM source_milestone ORDER BY source LIMIT 1)
@@ -20,11 +21,11 @@ latest AS (
         WHERE s.source = sources.source AND s.position <= seen.position
             AND s.topic <> 'control_total.reported.v1'
     ) AS position
-    FROM sources, seen WHERE sources.source IS NOT NULL
+    FROM sources, seen WHERE NOT starts_with(sources.source, '/ledger/audit/')
 ),
 waiting AS (
     SELECT source, max(received_at) AS received_at FROM quarantine
-    WHERE source IS NOT NULL AND received_at < to_timestamp(%(before)s / 1000000.0)
+    WHERE NOT starts_with(source, '/ledger/audit/') AND received_at < to_timestamp(%(before)s / 1000000.0)
         AND received_at < coalesce(
             (SELECT min(recorded_at) FROM log_commit WHERE last > %(known)s), 'infinity')
     GROUP BY source

@@ -15,7 +15,7 @@ from inspect import getdoc
 from typing import Any, Final
 
 from domain import milestones as m
-from domain.contract import CATALOGUE, Field, MilestoneType
+from domain.contract import CATALOGUE, SENT, Field, MilestoneType
 from domain.money import format_minor
 from domain.policies import SYSTEM_OF_RECORD
 from projections import accounts as a
@@ -66,6 +66,13 @@ document that is named. A **line** is an object:
 
 Any milestone may raise ANY. What a posting moves between is explained by the accounts' names; the planes
 `claims`, `party`, `performance`, `run_rate` and `memorandum` balance each on its own.
+"""
+
+_OWN: Final = """## What the ledger records of itself
+
+Nobody sends these: a message of such a type, or of a source under `/ledger/audit/`, is quarantined, and so is
+a correction or void of one. They belong to no deal, post nothing and move no figure. They are an addition to
+the contract: docs/trail.md.
 """
 
 #: What a field holds, by how it is read.
@@ -222,10 +229,13 @@ def page() -> str:
     ):
         head = head.replace(mark, said, 1)
     out = [head, "## Types", "", "| type | system of record | meaning |", "|---|---|---|"]
-    for described in CATALOGUE.values():
+    for described in SENT.values():
         name = described.name.rpartition(".")[0]
         out.append(f"| [`{name}`](#{name}) | {_roles(described.struct)} | {meaning(described.struct)} |")
     out.append("")
-    for described in CATALOGUE.values():
+    for described in SENT.values():
         out += _section(described)
+    out += [_OWN]
+    for name in (name for name in CATALOGUE if name not in SENT):
+        out += [f"**`{name}`**: {meaning(CATALOGUE[name].struct)}", "", *_fields(CATALOGUE[name]), ""]
     return "\n".join(out).rstrip() + "\n"

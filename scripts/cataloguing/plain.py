@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from domain.contract import CATALOGUE, Field
+from domain.contract import SENT, Field
 
 #: What concerns the ledger itself, or another milestone, comes over the API.
 LEFT_OUT: Final = (
@@ -74,13 +74,13 @@ _JSON_ONLY: Final = ("applied_to", "texts")
 
 def types() -> list[str]:
     """The types that plain files tell, in the contract's order."""
-    names = [name.removesuffix(".v1") for name in CATALOGUE]
+    names = [name.removesuffix(".v1") for name in SENT]
     return [name for name in names if not name.startswith(LEFT_OUT)]
 
 
 def column(name: str, field: Field) -> str:
     """The column of a field: its name, unless a line has one of that name too."""
-    lined = any(other.reads.how in _LINED for other in CATALOGUE[f"{name}.v1"].fields)
+    lined = any(other.reads.how in _LINED for other in SENT[f"{name}.v1"].fields)
     return "change_kind" if field.wire == "kind" and lined else field.wire
 
 
@@ -88,7 +88,7 @@ def columns() -> list[str]:
     """Every column of plain CSV that does not belong to a line."""
     found = ["type", "id", "time", "effective_on", "sequence", "total", *_DEAL_KEYS, *_DIMENSIONS]
     for name in types():
-        fields = CATALOGUE[f"{name}.v1"].fields
+        fields = SENT[f"{name}.v1"].fields
         found += [column(name, each) for each in fields if each.reads.how not in (*_LINED, *_JSON_ONLY)]
     return [each for each in dict.fromkeys(found) if each not in LINE_COLUMNS]
 
@@ -101,7 +101,7 @@ def vocabulary() -> list[str]:
 def json_fields() -> list[str]:
     """Every field that plain JSON reads, but those of lines."""
     found = ["type", "id", "time", "effective_on", "sequence", "total", *_DEAL_KEYS, *_DIMENSIONS]
-    found += [each.wire for name in types() for each in CATALOGUE[f"{name}.v1"].fields]
+    found += [each.wire for name in types() for each in SENT[f"{name}.v1"].fields]
     return list(dict.fromkeys(found))
 
 
@@ -186,7 +186,7 @@ def _listed(names: list[str], indent: str) -> str:
 
 
 def _has(name: str, *hows: str) -> bool:
-    return any(field.reads.how in hows for field in CATALOGUE[f"{name}.v1"].fields)
+    return any(field.reads.how in hows for field in SENT[f"{name}.v1"].fields)
 
 
 def _object(name: str, *, csv: bool) -> str:
@@ -208,7 +208,7 @@ def _object(name: str, *, csv: bool) -> str:
 
 def _milestones(name: str, *, csv: bool) -> str:
     """One milestone, or two where lines may be left out."""
-    fields = CATALOGUE[f"{name}.v1"].fields
+    fields = SENT[f"{name}.v1"].fields
     each = "$rows" if csv else "lines"
     if _has(name, "performed"):
         some = f"{{some: {each}, where: {{path: quantity, given: yes}}}}"
@@ -251,7 +251,7 @@ def _data(name: str, *, csv: bool, lines: str) -> list[str]:
     """The fields. lines: those of the document, empty for none."""
     found = []
     lined = lines and _has(name, "lines", "deal_lines")
-    for field in CATALOGUE[f"{name}.v1"].fields:
+    for field in SENT[f"{name}.v1"].fields:
         how, wire = field.reads.how, field.wire
         path = column(name, field) if csv else wire
         if how in _LINED:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from domain.contract import CATALOGUE
+from domain.contract import SENT
 from domain.deal import Conflict, Deal, Duplicate, First, Recorded, evolve, fold, judge, stream_id
 from domain.stored import CODEC
 from tests.domain.events import event, given, invoice, milestone, order, positions, recorded, when
@@ -82,7 +82,7 @@ def test_an_absent_attribute_and_a_null_one_are_the_same() -> None:
     assert when(given(*recorded(order())), order() | {"sequence": None}, position=2) == Duplicate(1)
 
 
-@pytest.mark.parametrize("name", sorted(CATALOGUE))
+@pytest.mark.parametrize("name", sorted(SENT))
 def test_deciding_twice_decides_nothing(name: str) -> None:
     deal = given(*recorded(SAMPLES[name]))
     assert when(deal, SAMPLES[name], position=2) == Duplicate(1)
