@@ -10,6 +10,7 @@ from typing import Any, Final
 import orjson
 from starlette.requests import ClientDisconnect, Request
 
+from api.access.callers import current
 from api.parameters import ParameterRefused
 
 #: Characters of a text that somebody states: a name, a note.
@@ -30,8 +31,11 @@ class BodyTooLarge(ValueError):
 async def read_body(request: Request, limit: int, setting: str = "CAIRN_MAX_BODY") -> bytes:
     """The whole body. Raises BodyTooLarge, before keeping any of it where its length is stated.
 
-    setting: what sets the limit, for people.
+    setting: what sets the limit, for people. Where the caller's key sets a smaller one, that counts.
     """
+    own = current().max_body
+    if own is not None and own < limit:
+        limit, setting = own, "the limit of this key"
     stated = request.headers.get("content-length")
     stream = request.stream()
     if stated is not None and stated.isdigit() and int(stated) > limit:
