@@ -196,7 +196,8 @@ def _prepared(
 ) -> Iterator[list[Preparation]]:
     """The records in batches, made ready here or by readers."""
     if processes:
-        with Readers(intake.ledger, source, instance, processes) as readers:
+        marks = None if intake.personal is None else intake.personal.marks
+        with Readers(intake.ledger, source, instance, processes, marks=marks) as readers:
             yield from readers.prepare(batches)
         return
     for payloads, received_at in batches:

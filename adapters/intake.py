@@ -20,6 +20,8 @@ from eventsourcing import persistence
 from psycopg_pool import ConnectionPool
 
 from adapters.faults import reach
+from adapters.personal.marking import AS_A_WHOLE, SEALED
+from adapters.personal.protection import Protection, mark_of
 from adapters.postgres.reading import SourceRow, inbox_row, quarantine_entry
 from adapters.preparing import Preparation, Preparer, now
 from adapters.sources import SOURCES, Source
@@ -77,7 +79,8 @@ class Intake:
 
     pool: `connect`'s, of the same schema; for reading quarantined messages again. observe: called after each
     group, in the writer's thread. keeps_ignored: whether records of files that rightly yield no milestone
-    keep their bytes; those of other ways in always do.
+    keep their bytes; those of other ways in always do. personal: which values are personal, and where those
+    are kept.
     """
 
     def __init__(
@@ -90,11 +93,13 @@ class Intake:
         queue_bytes: int = QUEUE_BYTES,
         observe: Callable[[Group], None] | None = None,
         keeps_ignored: bool = True,
+        personal: Protection | None = None,
     ) -> None:
         self.ledger = ledger
         self.keeps_ignored = keeps_ignored
+        self.personal = personal
         self._pool = pool
-        self._preparer = Preparer(ledger, clock=clock)
+        self._preparer = Preparer(ledger, clock=clock, marks=None if personal is None else personal.marks)
         self._queue_items = queue_items
         self._queue_bytes = queue_bytes
         self._observe = observe
@@ -130,14 +135,19 @@ class Intake:
         content_type: str | None = None,
         headers: Mapping[str, str] | None = None,
         received_at: int | None = None,
+        is_guarded: bool = False,
     ) -> Prepared:
-        """One canonical event from its bytes; what can't be understood becomes a quarantined item."""
+        """One canonical event from its bytes; what can't be understood becomes a quarantined item.
+
+        is_guarded: it was made of stored bytes, so tokens stand in it already where values would be personal.
+        """
         return self._preparer.event(
             body,
             source_hint=source_hint,
             content_type=content_type,
             headers=headers,
             received_at=received_at,
+            is_guarded=is_guarded,
         )
 
     def prepare_record(
@@ -236,7 +246,10 @@ class Intake:
 
     def _settle(self, group: Sequence[_Waiting]) -> list[Outcome]:
         try:
-            outcomes = self.ledger.record([item for waiting in group for item in waiting.items])
+            items = [item for waiting in group for item in waiting.items]
+            if self.personal is not None:
+                self.personal.keep(items)  # what tokens stand for is on disk before they are
+            outcomes = self.ledger.record(items)
         except Exception as error:  # noqa: BLE001 - the senders get it, and the writer lives on
             if isinstance(error, _OF_AN_ITEM):
                 return self._settle_apart(group)
@@ -311,6 +324,8 @@ class Intake:
             stored=stored.id,
             quarantine=quarantine,
         )
+        if mark_of(stored.headers) == AS_A_WHOLE:
+            return Preparation([refused(reread, [SEALED])])
         if stored.mapping is None:
             return Preparation([self._preparer.event(reread.body, reread=reread)])
         came_by = provenance(stored.mapping)

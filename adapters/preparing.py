@@ -15,6 +15,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from adapters.personal.marking import PERSONAL_HEADER, SEALED, Guarded, Marks
+from adapters.sources import MappedSource
 from adapters.sources.base import Milestone, Opening, Refusal, Source, Translation, speaker
 from domain import milestones
 from domain.arrivals import Accepted, Prepared, left_aside, refused, sparse
@@ -66,11 +68,15 @@ def now() -> int:
 
 
 class Preparer:
-    """Makes bytes ready for one ledger. clock: microseconds since 1970-01-01 UTC."""
+    """Makes bytes ready for one ledger. clock: microseconds since 1970-01-01 UTC.
 
-    def __init__(self, ledger: Ledger, *, clock: Callable[[], int] = now) -> None:
+    marks: which values are personal; what is read and kept has tokens in their place.
+    """
+
+    def __init__(self, ledger: Ledger, *, clock: Callable[[], int] = now, marks: Marks | None = None) -> None:
         self._ledger = ledger
         self._clock = clock
+        self._marks = marks
 
     def event(
         self,
@@ -81,17 +87,46 @@ class Preparer:
         headers: Mapping[str, str] | None = None,
         received_at: int | None = None,
         reread: Accepted | None = None,
+        is_guarded: bool = False,
     ) -> Prepared:
         """One canonical event. source_hint: stands in where the bytes name no source.
 
         headers: as received; only those that matter are kept. reread: the accepted bytes of a quarantined
-        message that is read again, instead of new ones.
+        message that is read again, instead of new ones. is_guarded: tokens stand in it already, where values
+        would be personal.
         """
+        if self._marks is None or reread is not None or is_guarded:
+            return self._event(body, source_hint, content_type, headers, received_at, reread)
+        guarded = self._marks.event(body)
+        if guarded is None:
+            return self._event(body, source_hint, content_type, headers, received_at, None)
+        if guarded.is_whole:
+            accepted = self._ledger.accept(
+                guarded.body,
+                source=source_hint or "",
+                received_at=self._clock() if received_at is None else received_at,
+                content_type=readable(content_type),
+                headers=kept_headers(headers or {}, guarded),
+            )
+            return refused(_with_values(accepted, guarded), [SEALED])
+        item = self._event(guarded.body, source_hint, content_type, headers, received_at, None, guarded)
+        return msgspec.structs.replace(item, accepted=_with_values(item.accepted, guarded))
+
+    def _event(
+        self,
+        body: bytes,
+        source_hint: str | None,
+        content_type: str | None,
+        headers: Mapping[str, str] | None,
+        received_at: int | None,
+        reread: Accepted | None,
+        guarded: Guarded | None = None,
+    ) -> Prepared:
         event: Any = None
         usual: tuple[milestones.Milestone, bytes] | None = None
         if received_at is None:
             received_at = self._clock()
-        kept = kept_headers(headers) if headers else None
+        kept = kept_headers(headers or {}, guarded) if headers or guarded else None
         media = readable(content_type)
         try:
             usual = read_usual(body)
@@ -140,6 +175,29 @@ class Preparer:
         """
         if source.canonical:
             return Preparation([self.event(payload, received_at=received_at, headers=headers, reread=reread)])
+        if self._marks is None or reread is not None:
+            return self._record(source, payload, instance, received_at, headers, reread)
+        speaker("ledger", source.name, instance)
+        guarded = self._marks.record(source.name, lambda: reads_of(source), instance, payload)
+        if guarded is None:
+            return self._record(source, payload, instance, received_at, headers, None)
+        if guarded.is_whole:
+            at = self._clock() if received_at is None else received_at
+            return self._sealed(source, guarded, instance, SEALED, at, headers or {})
+        items, ignored = self._record(source, guarded.body, instance, received_at, headers, None, guarded)
+        accepted = _with_values(items[0].accepted, guarded)
+        return Preparation([msgspec.structs.replace(one, accepted=accepted) for one in items], ignored)
+
+    def _record(
+        self,
+        source: Source,
+        payload: bytes,
+        instance: str,
+        received_at: int | None,
+        headers: Mapping[str, str] | None,
+        reread: Accepted | None,
+        guarded: Guarded | None = None,
+    ) -> Preparation:
         translation = self._translated(source, payload, instance)
         mapping = stamp(source, instance)
         reasons = [Reason(*refusal) for refusal in translation.refused]
@@ -150,7 +208,7 @@ class Preparer:
             payload,
             source=speaks or f"{source.name}/{instance}",
             received_at=self._clock() if received_at is None else received_at,
-            headers=kept_headers(headers) if headers else None,
+            headers=kept_headers(headers or {}, guarded) if headers or guarded else None,
             mapping=mapping,
         )
         if translation.ignored is not None:
@@ -181,6 +239,10 @@ class Preparer:
         headers: Mapping[str, str],
     ) -> Preparation:
         """Bytes that are kept whole and refused for a reason, without being read."""
+        mapping = None if source.canonical else source.name
+        guarded = None if self._marks is None else self._marks.unread(mapping, instance, payload)
+        if guarded is not None:
+            return self._sealed(source, guarded, instance, reason, received_at, headers)
         accepted = self._ledger.accept(
             payload,
             source=f"{source.name}/{instance}",
@@ -190,6 +252,24 @@ class Preparer:
         )
         return Preparation([refused(accepted, [reason])])
 
+    def _sealed(
+        self,
+        source: Source,
+        guarded: Guarded,
+        instance: str,
+        reason: Reason,
+        received_at: int,
+        headers: Mapping[str, str],
+    ) -> Preparation:
+        accepted = self._ledger.accept(
+            guarded.body,
+            source=f"{source.name}/{instance}",
+            received_at=received_at,
+            headers=kept_headers(headers, guarded),
+            mapping=None if source.canonical else stamp(source, instance),
+        )
+        return Preparation([refused(_with_values(accepted, guarded), [reason])])
+
     def _translated(self, source: Source, payload: bytes, instance: str) -> Translation:
         speaker("ledger", source.name, instance)
         try:
@@ -197,6 +277,15 @@ class Preparer:
         except Exception as error:  # noqa: BLE001 - a mapping that stumbles must not sink the others' records
             message = f"the mapping {source.name!r} stumbled ({type(error).__name__}): mend it, replay"
             return Translation(refused=(Refusal("mapping_failed", "", message),))
+
+
+def _with_values(accepted: Accepted, guarded: Guarded) -> Accepted:
+    return msgspec.structs.replace(accepted, personal=guarded.values)
+
+
+def reads_of(source: Source) -> str:
+    """What a source's records are: `json`, `csv` or `xml`. One in Python reads JSON."""
+    return source.mapping.reads if isinstance(source, MappedSource) else "json"
 
 
 def _of_milestone(number: int, event: Mapping[str, Any], reason: Reason) -> Reason:
@@ -213,14 +302,20 @@ def stamp(source: Source, instance: str) -> str:
     return f"{getattr(source, 'stamp', source.name)}/{instance}"
 
 
-def kept_headers(headers: Mapping[str, str]) -> str | None:
-    """The headers that are kept with the bytes, as a JSON object; None where there are none of them."""
+def kept_headers(headers: Mapping[str, str], guarded: Guarded | None = None) -> str | None:
+    """The headers that are kept with the bytes, as a JSON object; None where there are none of them.
+
+    guarded: tokens stand in the bytes: what headers repeat of them is left out, and it is said that they do.
+    """
     kept = {
         name: readable(value)
         for name, value in sorted((name.lower(), value) for name, value in headers.items())
         if (name in KEPT_HEADERS or name.startswith("ce-") or "signature" in name)
         and name not in SECRET_HEADERS
+        and not (guarded is not None and name.startswith("ce-"))
     }
+    if guarded is not None:
+        kept[PERSONAL_HEADER] = guarded.mark
     return json.dumps(kept, separators=(",", ":")) if kept else None
 
 

@@ -22,6 +22,7 @@ import msgspec
 from msgspec.structs import astuple
 from msgspec.structs import force_setattr as set_
 
+from adapters.personal.marking import Marks, Told
 from adapters.preparing import Preparation, Preparer
 from adapters.sources import SOURCES, MappedSource, Source
 from domain.arrivals import Accepted, Arrival, Fetch, Prepared
@@ -52,7 +53,8 @@ class _Arrival(Arrival, frozen=True, array_like=True, gc=False):
 
 
 class _Accepted(Accepted, frozen=True, array_like=True, gc=False):
-    """Accepted bytes, likewise; the bytes themselves stay where they were read from the file."""
+    """Accepted bytes, likewise; the bytes themselves stay where they were read from the file, unless tokens
+    stand in them now."""
 
 
 #: A Prepared without its accepted bytes, which it shares with the other milestones of its record: arrival,
@@ -88,13 +90,19 @@ class _UnderWay(NamedTuple):
 
 
 class Readers:
-    """Some processes that read records of one source for one ledger. A context manager."""
+    """Some processes that read records of one source for one ledger. A context manager.
 
-    def __init__(self, ledger: Ledger, source: Source, instance: str, processes: int) -> None:
+    marks: which values are personal.
+    """
+
+    def __init__(
+        self, ledger: Ledger, source: Source, instance: str, processes: int, *, marks: Marks | None = None
+    ) -> None:
         self._mapper = cast("MilestoneMapper", ledger.mapper)
         # a mapping goes along whole: it may be a file that only this process was told of
         mapped = (str(source.path), source.text) if isinstance(source, MappedSource) else None
-        setting = _encoder.encode((dict(ledger.env), source.name, instance, mapped))
+        told = None if marks is None else marks.told()
+        setting = _encoder.encode((dict(ledger.env), source.name, instance, mapped, told))
         self._stack = ExitStack()
         self._readers = [self._start(setting) for _ in range(processes)]
 
@@ -164,8 +172,10 @@ def _answer(payload: bytes, preparation: Preparation) -> tuple[object, ...]:
     """A preparation as an _Answer is encoded: what the parent has, or does not need, stays here."""
     accepted = preparation.items[0].accepted
     row = accepted.row
-    ends_with_body = row.endswith(payload)
-    set_(accepted, "body", b"")
+    is_payload = accepted.body == payload
+    ends_with_body = is_payload and row.endswith(payload)
+    if is_payload:
+        set_(accepted, "body", b"")
     if ends_with_body:
         set_(accepted, "row", row[: len(row) - len(payload)])
     items = []
@@ -184,7 +194,8 @@ def _restored(answer: bytes, payloads: list[bytes]) -> list[Preparation]:
     for payload, (accepted, ends_with_body, items, ignored) in zip(
         payloads, _answers.decode(answer), strict=True
     ):
-        set_(accepted, "body", payload)
+        if not accepted.personal:
+            set_(accepted, "body", payload)
         if ends_with_body:
             set_(accepted, "row", accepted.row + payload)
         found.append(Preparation([Prepared(accepted, *item) for item in items], ignored))
@@ -208,8 +219,9 @@ def serve(tasks: IO[bytes], answers: IO[bytes]) -> None:
     if setting is None:
         return
     gc.set_threshold(100_000)
-    env, name, instance, mapped = msgspec.msgpack.decode(setting)
-    preparer = Preparer(Ledger(env))
+    env, name, instance, mapped, told = msgspec.msgpack.decode(setting)
+    marks = None if told is None else Marks.from_told(msgspec.convert(told, Told))
+    preparer = Preparer(Ledger(env), marks=marks)
     source = SOURCES[name] if mapped is None else MappedSource(name, Path(mapped[0]), mapped[1])
     while (encoded := _receive(tasks)) is not None:
         task = _tasks.decode(encoded)

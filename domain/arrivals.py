@@ -37,6 +37,19 @@ class Fetch(NamedTuple):
     reason: str = "notification"
 
 
+class Plain(NamedTuple):
+    """A personal value that a token stands for in accepted bytes; kept sealed, apart from the log.
+
+    subject, value: the token's two parts, 8 bytes each. raw: the value's bytes as they stood in the payload.
+    is_body: it is a whole payload, under a key of its own.
+    """
+
+    subject: bytes
+    value: bytes
+    raw: bytes
+    is_body: bool = False
+
+
 class Accepted(msgspec.Struct, frozen=True, gc=False):
     """One record as it was accepted: a row of the inbox. Milestones of one record share one.
 
@@ -44,7 +57,8 @@ class Accepted(msgspec.Struct, frozen=True, gc=False):
     mapping: the source module that reads the body; None where it is a canonical event.
     stored: the inbox row that holds it already, where a quarantined message is read again.
     quarantine: the quarantine entry that is read again. mapped_by: the mapping that reads stored bytes now,
-    where it is not the one that is kept with them. row: as in Arrival.
+    where it is not the one that is kept with them. row: as in Arrival. personal: what the tokens in its body
+    stand for; to be kept before the record is.
     """
 
     source: str
@@ -58,6 +72,7 @@ class Accepted(msgspec.Struct, frozen=True, gc=False):
     quarantine: int | None = None
     row: bytes = b""
     mapped_by: str | None = None
+    personal: tuple[Plain, ...] = ()
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):

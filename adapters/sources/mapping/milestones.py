@@ -15,7 +15,7 @@ from adapters.sources.mapping.document import Fields, Flaw, Item, is_yes, unknow
 from adapters.sources.mapping.lists import item_list
 from adapters.sources.mapping.numbers import decimal_of
 from adapters.sources.mapping.scope import Get, List, Scope, Test, Value, required
-from domain.contract import CATALOGUE, Field
+from domain.contract import SENT, Field
 from domain.milestones import DIMENSIONS, ROLES
 
 #: Fields of the contract that are ids although they are texts there.
@@ -84,12 +84,12 @@ def _milestone(item: Item, context: Context) -> Told:
 
 def _type(item: Item) -> tuple[str, dict[str, Field]]:
     name = item.text("a type of milestone")
-    known = {full.removesuffix(".v1") for full in CATALOGUE}
+    known = {full.removesuffix(".v1") for full in SENT}
     if name not in known:
         raise Flaw(item, unknown(name.removesuffix(".v1"), known, "type of milestone"))
     if name in ("milestone.voided", "milestone.corrected"):
         raise Flaw(item, "a milestone is taken back by `voids: <type>` instead of `type`")
-    return name, {field.wire: field for field in CATALOGUE[f"{name}.v1"].fields}
+    return name, {field.wire: field for field in SENT[f"{name}.v1"].fields}
 
 
 def _role(fields: Fields, context: Context) -> str:
