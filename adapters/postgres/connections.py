@@ -49,12 +49,21 @@ def lock_of(schema: str) -> int:
     return (zlib.crc32(b"cairn log") << 31) ^ zlib.crc32(checked_schema(schema).encode())
 
 
+def named(application_name: str, schema: str) -> str:
+    """`cairn api` of the tenant acme as the database shows it: `cairn acme: api`. Before its 63rd byte the
+    name of the tenant has ended, so the database cuts off none of that."""
+    first, _, rest = application_name.partition(" ")
+    return f"{first} {checked_schema(schema)}: {rest}"
+
+
 def conninfo_for(conninfo: str, schema: str, *, application_name: str, **settings: str) -> str:
     """`conninfo` (URL or keywords), with the schema's role, search path and these server settings."""
     given = conninfo_to_dict(conninfo)
     asked = {"role": role_of(schema), "search_path": schema, "timezone": "UTC", **settings}
     words = [str(given.get("options") or ""), *(f"-c {name}={value}" for name, value in asked.items())]
-    return make_conninfo(conninfo, options=" ".join(words).strip(), application_name=application_name)
+    return make_conninfo(
+        conninfo, options=" ".join(words).strip(), application_name=named(application_name, schema)
+    )
 
 
 def connect(
