@@ -61,7 +61,7 @@ def bar(part: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> str:
     alike = [abs(_minor(one["moved"])) for one in parts if one["currency"] == part["currency"]]
     width = max(abs(_minor(part["moved"])) * 90 // (max(alike) or 1), 1)
     return (
-        '<svg viewBox="0 0 90 10" width="90" height="10" aria-hidden="true" style="width:90px">'
+        '<svg viewBox="0 0 90 10" width="90" height="10" aria-hidden="true" class="bar">'
         f'<rect width="{width}" height="10" fill="#2457a6"/></svg>'
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
+from api.headers import self_contained
 from api.previewing import foremost, size
 from api.previews_charts import bar, chart
 
@@ -37,10 +38,13 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space:
 figure { margin: 0; background: var(--paper); border: 1px solid var(--line);
   border-radius: 6px; padding: 12px }
 figcaption { display: flex; justify-content: space-between; gap: 8px; font-size: 13px; margin-bottom: 6px }
-svg { display: block; width: 100%; height: auto } svg text { font-size: 10px; fill: #5c6b7a }
+svg { display: block; width: 100%; height: auto } svg.bar { width: 90px }
+svg text { font-size: 10px; fill: #5c6b7a }
 code.whole { white-space: nowrap; overflow-wrap: normal }
 details { margin-top: 10px } summary { cursor: pointer; color: var(--mark); padding: 4px 0 }
 """
+#: What a browser may do with the page where it is served: show it.
+POLICY: Final = self_contained(_STYLE)
 _MINUS: Final = "\N{MINUS SIGN}"
 #: Rows of a table and charts of a view, at most.
 _ROWS: Final = 60

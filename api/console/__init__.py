@@ -11,7 +11,10 @@ from typing import Final
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-router: Final = APIRouter(include_in_schema=False)
+from api.access.routing import Guarded
+from api.headers import CONSOLE
+
+router: Final = APIRouter(route_class=Guarded, include_in_schema=False)
 
 _FOLDER: Final = Path(__file__).parent
 _TYPES: Final = {
@@ -27,8 +30,6 @@ _FILES: Final = (
     "latency.js", "log.js", "money.js", "quarantine.js", "reports.js", "tables.js", "waterfall.js",
 )  # fmt: skip
 _MEDIA: Final = {name: _TYPES[Path(name).suffix] for name in _FILES}
-#: Scripts and styles come from these files alone, and nobody may frame the page.
-_POLICY: Final = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
 
 @cache
@@ -38,9 +39,7 @@ def _read(name: str) -> bytes:
 
 def _answer(name: str) -> Response:
     headers = {
-        "Content-Security-Policy": _POLICY,
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
+        "Content-Security-Policy": CONSOLE,
         "Cache-Control": "no-cache",
     }
     return Response(_read(name), 200, headers, _MEDIA[name])

@@ -1,0 +1,1 @@
+"""Random requests by the published interface: shared by scripts/fuzz and the tests."""
