@@ -8,21 +8,27 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from api import console, errors
-from api.access import Guard
+from api.access.guarding import guard_of
+from api.access.openapi import describe
+from api.access.routing import unguarded
 from api.house import House
 from api.middleware import Edge
 from api.routes import (
+    audit,
     bridge,
+    bundle,
     completeness,
     deals,
     events,
     exceptions,
     generations,
     health,
+    keys,
     latency,
     mappings,
     milestones,
     operations,
+    personal,
     policies,
     previews,
     quarantine,
@@ -30,6 +36,7 @@ from api.routes import (
     reports,
     restatement,
     sources,
+    trail,
     waiting,
 )
 from projections.generations import CODE_VERSION
@@ -66,9 +73,14 @@ def build_app(house: House) -> ASGIApp:
         deals.router,
         milestones.router,
         quarantine.router,
+        personal.router,
         mappings.router,
         sources.router,
         waiting.router,
+        trail.router,
+        audit.router,
+        bundle.router,
+        keys.router,
         operations.router,
         health.router,
         console.router,
@@ -76,7 +88,9 @@ def build_app(house: House) -> ASGIApp:
         app.include_router(router)
     if house.settings.noop:
         app.include_router(operations.empty)
-    token = house.settings.token
+    describe(app)
+    if found := unguarded(app):
+        raise RuntimeError(f"routes that api/access/roles.py does not name: {', '.join(found)}")
     proven = [f"/v1/sources/{feed.name}" for feed in house.feeds.values() if feed.proves_its_sender]
-    guard = Guard(None if token is None else token.get_secret_value(), proven)
-    return Edge(app, guard=guard, metrics=house.metrics)
+    guard = guard_of(house.settings, house.keys, proven)
+    return Edge(app, guard=guard, metrics=house.metrics, trail=house.trail)

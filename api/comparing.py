@@ -29,6 +29,7 @@ from api.freshness import NotYetProjected
 from api.parameters import ParameterRefused
 from api.reconciling import Wanted, speaks_as
 from api.reporting import one_moment
+from api.trail import said
 from domain.money import format_minor
 from projections import generations
 from projections.completeness import totals
@@ -51,6 +52,14 @@ class Target(NamedTuple):
     instance: str
     setup: FeedSetup | None
     speaks: tuple[str, ...]
+
+
+def act(name: str, wanted: Wanted, found: Mapping[str, Any], *, fix: bool = False) -> dict[str, str]:
+    """What the audit trail says of a comparison."""
+    return said(
+        source=name, first=wanted.first, last=wanted.last, told_by=wanted.told_by, fix=fix,
+        complete=found["complete"],
+    )  # fmt: skip
 
 
 def target(feeds: Mapping[str, Feed], name: str, instance: str = "main") -> Target:

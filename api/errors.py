@@ -7,6 +7,7 @@ bug of ours: it is logged whole, and answered without details.
 from __future__ import annotations
 
 import logging
+from collections.abc import MutableMapping
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
@@ -23,12 +24,20 @@ from starlette.responses import Response
 from adapters.feeds.clients import NotOffered, SourceError, SourceUnavailable
 from adapters.feeds.proof import ProofRefused
 from adapters.intake import IntakeClosed, IntakeFull, MappingUnknown, QuarantineUnknown
+from adapters.personal.forgetting import SubjectUnknown
+from adapters.personal.sealing import Unsealed
+from adapters.postgres.keys import KeyRefused, KeyUnknown
 from adapters.sources import MappingRefused
-from api.access import Unauthorised
+from adapters.transparency.keys import SigningKeyRefused
+from adapters.transparency.signing import Tampered
+from api.access.refusals import Forbidden, IssuerUnavailable, LimitReached, Unauthorised
 from api.bodies import BodyTooLarge
+from api.checkpoints import NothingSigns, NotInTree, TreeBehind
 from api.cursors import CursorRefused
 from api.envelopes import BodyEmpty, MediaTypeUnknown
+from api.exporting import ExportUnderWay
 from api.feeds import FeedUnknown
+from api.forgetting import NothingSealed
 from api.freshness import NotYetProjected
 from api.handling import ExceptionUnknown
 from api.mappings import MappingNotFound, NotInstalled
@@ -46,6 +55,8 @@ from projections.reports import ReportRefused
 _log: Final = logging.getLogger("cairn.api")
 
 MEDIA: Final = "application/problem+json"
+#: Where a request's scope keeps the slug of the problem that it was answered with.
+PROBLEM: Final = "cairn.problem"
 
 
 class Kind(NamedTuple):
@@ -66,7 +77,13 @@ _DATABASE: Final = Kind(
 
 #: By exception; the first that fits counts.
 KINDS: Final[tuple[tuple[type[BaseException], Kind], ...]] = (
-    (Unauthorised, Kind(401, "unauthorised", "A token is needed")),
+    (Unauthorised, Kind(401, "unauthorised", "A key is needed")),
+    (Forbidden, Kind(403, "forbidden", "The caller may not do this")),
+    (LimitReached, Kind(429, "limit-reached", "Too many requests")),
+    (IssuerUnavailable, Kind(503, "issuer-unavailable", "The token can't be checked now",
+                             "the issuer of the token does not answer: send the request again later", 5)),
+    (KeyUnknown, Kind(404, "key-unknown", "There is no such key")),
+    (KeyRefused, Kind(422, "key-refused", "The key can't be made so")),
     (ProofRefused, Kind(401, "proof-refused", "The message does not prove its sender")),
     (BodyEmpty, Kind(400, "body-empty", "The body is empty")),
     (BodyTooLarge, Kind(413, "body-too-large", "The body is too large")),
@@ -88,6 +105,9 @@ KINDS: Final[tuple[tuple[type[BaseException], Kind], ...]] = (
     (NotOffered, Kind(422, "not-offered", "The source can't be asked this")),
     (SourceUnavailable, Kind(503, "source-unavailable", "The source does not answer now", None, 30)),
     (SourceError, Kind(502, "source-refused", "The source refuses the question")),
+    (SubjectUnknown, Kind(404, "subject-unknown", "Nothing is kept of that subject")),
+    (NothingSealed, Kind(409, "nothing-sealed", "No personal values are kept here")),
+    (Unsealed, Kind(500, "unsealed", "A sealed value can't be opened")),
     (QuarantineUnknown, Kind(404, "quarantine-unknown", "There is no such quarantine entry")),
     (MappingUnknown, Kind(409, "mapping-unknown", "This version can't read it again")),
     (MappingNotFound, Kind(404, "mapping-not-found", "There is no such mapping")),
@@ -96,6 +116,12 @@ KINDS: Final[tuple[tuple[type[BaseException], Kind], ...]] = (
     (PreviewDiffers, Kind(409, "preview-differs", "What would be changed is not what was previewed")),
     (ApplyUnderWay, Kind(409, "apply-under-way", "Another apply is at work")),
     (EntrySettled, Kind(409, "entry-settled", "The entry is settled already")),
+    (NothingSigns, Kind(409, "nothing-signs", "No checkpoint is signed here")),
+    (SigningKeyRefused, Kind(409, "signing-key-refused", "The signing key can't be used")),
+    (NotInTree, Kind(404, "not-in-tree", "The transparency log does not hold that")),
+    (TreeBehind, Kind(503, "tree-behind", "The transparency log has not come that far yet", None, 1)),
+    (ExportUnderWay, Kind(409, "export-under-way", "Another bundle is being written")),
+    (Tampered, Kind(409, "ledger-changed", "The ledger is not what was hashed and signed")),
     (NotYetProjected, Kind(503, "not-yet-projected", "The reports have not come that far yet", None, 1)),
     (NoGeneration, Kind(503, "nothing-projected", "No report can be given yet",
                         "nothing has been projected yet: is the projector running?", 1)),
@@ -134,9 +160,11 @@ def kind_of(error: BaseException) -> Kind | None:
     return next((kind for expected, kind in KINDS if isinstance(error, expected)), None)
 
 
-def answer(error: BaseException) -> Response:
-    """The answer to an exception that somebody foresaw. Others are answered 500."""
+def answer(error: BaseException, scope: MutableMapping[str, Any] | None = None) -> Response:
+    """The answer to an exception that somebody foresaw. Others are answered 500. scope: the request's."""
     kind = kind_of(error)
+    if scope is not None and kind is not None:
+        scope[PROBLEM] = kind.slug
     if kind is None:
         return problem(
             Kind(
@@ -149,14 +177,16 @@ def answer(error: BaseException) -> Response:
     if kind is _DATABASE:
         _log.warning("the database can't be used: %s", str(error).strip().partition("\n")[0])
     headers = {"WWW-Authenticate": 'Bearer realm="cairn"'} if kind.status == HTTPStatus.UNAUTHORIZED else {}
+    if (seconds := getattr(error, "retry_after", None)) is not None:
+        headers["Retry-After"] = str(seconds)
     if kind.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         headers["Connection"] = "close"
     allowed = getattr(error, "allowed", None)
     return problem(kind, kind.says or str(error), headers=headers, allowed=list(allowed) if allowed else None)
 
 
-async def _foreseen(_request: Request, error: Exception) -> Response:
-    return answer(error)
+async def _foreseen(request: Request, error: Exception) -> Response:
+    return answer(error, request.scope)
 
 
 async def _unforeseen(_request: Request, error: Exception) -> Response:

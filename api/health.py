@@ -13,6 +13,7 @@ from psycopg import Connection
 
 from adapters.postgres import reading as log
 from adapters.postgres.migrate import migrations
+from api import checkpoints
 from api.reading import text_of
 from api.verifying import round_of
 from projections import generations, selfcheck
@@ -94,6 +95,7 @@ def health(connection: Connection[Any], schema: str, every: float) -> dict[str, 
     reasons += [f"a law of the books is broken: {law}; see /v1/laws" for law in broken]
     if found["self_check"]["stale"]:
         reasons.append("the laws of the books have not been checked lately: is the projector running?")
+    reasons += _changed(found["transparency"])
     return {"status": "degraded" if reasons else "ok", "reasons": reasons, **found}
 
 
@@ -111,6 +113,7 @@ def status(connection: Connection[Any], schema: str, every: float = 0) -> dict[s
         "log": {"position": head, "recorded_at": None if commit is None else text_of(commit.recorded_at)},
         "projection": found,
         "self_check": self_check(connection, now, every),
+        "transparency": checkpoints.standing(connection),
         "quarantine": {"open": waiting},
         "conflicts": conflicts,
     }
@@ -125,7 +128,15 @@ def readiness(connection: Connection[Any]) -> dict[str, Any]:
         return {"ready": False, "database": "ok", "migrations": f"{missing} missing: run cairn migrate"}
     found = projection(connection, datetime.now(UTC))
     told = {"ready": True, "database": "ok", "migrations": "ok", "projection": found}
+    if not checkpoints.standing(connection)["ok"]:
+        # what exactly is told to those who are let in
+        told["tampering"] = "the ledger is not what was hashed and signed: see /v1/health"
     return told if found["ok"] else told | {"warning": _behind(found)}
+
+
+def _changed(found: dict[str, Any]) -> list[str]:
+    """What is wrong with the transparency log, in words."""
+    return [f"transparency: {found[name]}" for name in ("refused", "changed", "denied") if name in found]
 
 
 def _behind(found: dict[str, Any]) -> str:

@@ -18,13 +18,17 @@ from adapters.intake import Intake
 from adapters.postgres.connections import connect, conninfo_for
 from adapters.postgres.embedded import EmbeddedServer
 from api import attesting, reading
+from api.access.ring import KeyRing
+from api.checkpoints import Plan, plan_of
 from api.columns import LiveColumns
 from api.freshness import Freshness
 from api.metrics import Metrics
 from api.parameters import Known
+from api.personal import protection_of
 from api.previewing import Previews
 from api.rebuilding import Rebuilds
 from api.settings import Settings, feeds_of
+from api.trail import Trail
 from domain.ledger import Ledger
 
 P = ParamSpec("P")
@@ -71,8 +75,12 @@ class House:
         )
         self.ledger = ledger_on(url, self.schema)
         self.intake = Intake(
-            self.ledger, self.pool, observe=self.metrics.committed, keeps_ignored=settings.keep_ignored
-        )
+            self.ledger, self.pool, observe=self.metrics.committed, keeps_ignored=settings.keep_ignored,
+            personal=protection_of(settings, self.pool),
+        )  # fmt: skip
+        self.trail = Trail.of(self.intake, self.schema)
+        self.plan: Plan = plan_of(settings)
+        self.keys = KeyRing(lambda: connection_to(url, self.schema, "keys"), self.schema)
         self.tallies = Tallies(self.pool)
         self.freshness = Freshness(lambda: connection_to(url, self.schema, "freshness"), self.schema)
         self.columns = LiveColumns(
@@ -83,15 +91,18 @@ class House:
 
     def __enter__(self) -> Self:
         attesting.expect(self.pool, self.feeds)
+        self.keys.start()
         self.freshness.start()
         self.columns.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.trail.close()  # before the intake, which records what it has counted
         self.intake.close()  # finishes what was accepted
         self.tallies.close()
         self.rebuilds.close()
         self.columns.stop()
+        self.keys.stop()
         self.freshness.stop()
         self.ledger.close()
         self.pool.close()

@@ -28,6 +28,7 @@ from api.parameters import Known, ParameterRefused
 from api.quarantining import stamps
 from api.remapping import running
 from api.remapping.running import Asked, By, Progress
+from api.trail import said
 from domain.contract import parse_event
 from domain.instants import parse_instant
 from domain.provenance import provenance
@@ -252,6 +253,14 @@ def apply(
         "outcomes": dict(sorted(done.outcomes.items())),
         "next": _next(pool, wanted, done.result.reached, done.result.read),
     }
+
+
+def act(found: dict[str, Any], who: By) -> dict[str, str]:
+    """What the audit trail says of a mapping that was applied. The reason stands in every correction."""
+    return said(
+        mapping=found["mapping"], digest=found["digest"], by=who.actor, messages=found["messages"]["read"],
+        **found["outcomes"],
+    )  # fmt: skip
 
 
 def _next(pool: ConnectionPool[Any], wanted: Asked, reached: int, read: int) -> int | None:

@@ -60,6 +60,13 @@ class Metrics:
         self._lag = self._gauge(
             "cairn_projection_lag_seconds", "Age of the oldest milestone not yet in reports."
         )
+        self._tree = self._gauge("cairn_tree_size", "Milestones that the transparency log holds.")
+        self._signed = self._gauge(
+            "cairn_checkpoint_size", "Milestones that the last checkpoint covers; NaN before the first."
+        )
+        self._tampering = self._gauge(
+            "cairn_tampering", "1 where the ledger is not what was hashed, signed or published, otherwise 0."
+        )
         self._waiting = Gauge(
             "cairn_held", "Messages kept aside, by kind.", ("kind",), registry=self.registry
         )
@@ -138,6 +145,10 @@ class Metrics:
             self._position.set(status["log"]["position"])
             self._projected.set(status["projection"]["position"])
             self._lag.set(status["projection"]["lag_seconds"])
+            tree = status["transparency"]
+            self._tree.set(tree["size"])
+            self._signed.set(math.nan if tree["checkpoint"] is None else tree["checkpoint"]["size"])
+            self._tampering.set(0 if tree["ok"] else 1)
             check = status["self_check"]
             self._breaches.set(len(check["breaches"]))
             self._checked.set(check["age_seconds"] if check["checked_at"] is not None else math.nan)

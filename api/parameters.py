@@ -67,6 +67,10 @@ FORMAT: Final = Parameter(
     " an apostrophe before it.",
     {"enum": ["json", "csv"]},
 )
+PROOF: Final = Parameter(
+    "`true`: with what an auditor needs to prove the answer from an audit bundle (docs/audit.md). JSON only.",
+    {"enum": ["true", "false"]},
+)
 _SPAN: Final = {
     "at": Parameter("The day of balances; turnovers count since the beginning. Default: today (UTC).", _DAY),
     "from": Parameter("First day of turnovers.", _DAY),
@@ -131,6 +135,7 @@ REPORT: Final[dict[str, Parameter]] = {
     **PAGING,
     **WAITING,
     "format": FORMAT,
+    "proof": PROOF,
 }
 EXPLAIN: Final[dict[str, Parameter]] = {
     **_SPAN,
@@ -159,7 +164,8 @@ class Known(NamedTuple):
 class Question(NamedTuple):
     """A report asked for. start: None since the beginning. is_at: whether it was asked with `at`.
 
-    policies: names with version, in the order asked for; empty: those of the live generation.
+    policies: names with version, in the order asked for; empty: those of the live generation. proof: whether
+    the answer is to prove itself.
     """
 
     view: str
@@ -178,6 +184,7 @@ class Question(NamedTuple):
     basis: str = "restated"
     convert: Conversion | None = None
     policies: tuple[str, ...] = ()
+    proof: bool = False
 
     def identity(self) -> list[object]:
         """What must be the same from one page to the next."""
@@ -382,4 +389,5 @@ def question(view: str, sent: Iterable[tuple[str, str]], today: date, *, explain
         values.one_of("basis", BASES) or "restated",
         conversion(values),
         policies_of(values),
+        values.one_of("proof", ("true", "false")) == "true",
     )

@@ -21,6 +21,7 @@ from adapters.sources import SOURCES
 from api import logs
 from api.beside import beside, told_by_parent
 from api.house import ledger_on
+from api.personal import protection_of, secret_path
 from api.settings import Settings, feeds_of, load
 
 #: Connections beside one for each feed that is worked on.
@@ -28,13 +29,14 @@ _SPARE: Final = 4
 
 
 @contextmanager
-def means(url: str, schema: str, feeds: int) -> Iterator[Means]:
+def means(url: str, settings: Settings, feeds: int) -> Iterator[Means]:
     """What pulling so many feeds needs, over a database with all migrations run."""
+    schema = settings.tenant
     ledger = ledger_on(url, schema)
     try:
         with (
             connect(url, schema, application_name="cairn puller", max_size=2 * feeds + _SPARE) as pool,
-            Intake(ledger, pool) as intake,
+            Intake(ledger, pool, personal=protection_of(settings, pool)) as intake,
             Tallies(pool) as tallies,
         ):
             yield Means(intake, tallies, pool, schema)
@@ -42,9 +44,9 @@ def means(url: str, schema: str, feeds: int) -> Iterator[Means]:
         ledger.close()
 
 
-def run(url: str, schema: str, feeds: Mapping[str, Feed], stop: threading.Event) -> None:
+def run(url: str, settings: Settings, feeds: Mapping[str, Feed], stop: threading.Event) -> None:
     """Pull these feeds until `stop` is set."""
-    with means(url, schema, len(feeds)) as found:
+    with means(url, settings, len(feeds)) as found:
         pulling.run(found, [(feed, SOURCES[feed.setup.mapping]) for feed in feeds.values()], stop)
 
 
@@ -59,11 +61,14 @@ def beside_us(settings: Settings, url: str) -> Iterator[None]:
     if not pulled(settings):
         yield
         return
+    secret = secret_path(settings)
     told: dict[str, Any] = {
         "url": url,
         "schema": settings.tenant,
         "log": settings.log,
         "sources": str(settings.sources),
+        "personal": None if settings.personal is None else str(settings.personal),
+        "personal_key": None if secret is None else str(secret),
     }
     with beside("api.pulling", "puller", told):
         yield
@@ -74,8 +79,13 @@ def _main() -> None:
     if told is None:
         return
     logs.set_up(told["log"])
-    settings = load(tenant=told["schema"], sources=told["sources"])
-    run(told["url"], told["schema"], pulled(settings), stop)
+    settings = load(
+        tenant=told["schema"],
+        sources=told["sources"],
+        personal=told["personal"],
+        personal_key=told["personal_key"],
+    )
+    run(told["url"], settings, pulled(settings), stop)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from psycopg import Connection
 
 from adapters import replaying
 from adapters.intake import Intake, QuarantineUnknown
+from adapters.personal.marking import SEALED
 from adapters.postgres import quarantine as held
 from adapters.postgres import reading as log
 from adapters.postgres.quarantine import STATUSES, Entry, Wanted
@@ -23,6 +24,7 @@ from adapters.preparing import stamp
 from adapters.sources import SOURCES, MappedSource, MappingRefused
 from api.marking import places
 from api.parameters import Parameter, ParameterRefused, Values
+from api.personal import CLOSED, Opener
 from api.reading import payload_of, text_of
 from domain.instants import parse_instant
 from domain.provenance import provenance
@@ -155,6 +157,11 @@ def next_step(one: Entry) -> str:
         return "Nothing: the message came again under its source and id, mended, and is on record."
     if one.status == "dismissed":
         return "Nothing: it was dismissed. It can still be read again."
+    if any(reason["code"] == SEALED.code for reason in one.reasons):
+        return (
+            "Have it sent again as JSON or CSV that can be read whole: what can't be searched for personal"
+            " values is kept sealed, and a replay can't mend it. Then dismiss this entry."
+        )
     if one.mapping is None:
         return "Have the sender mend the message and send it again under its id, which is free."
     name = provenance(one.mapping).name
@@ -215,15 +222,16 @@ def _found(connection: Connection[Any], number: int) -> Entry:
     return found
 
 
-def entry(connection: Connection[Any], number: int) -> dict[str, Any]:
+def entry(connection: Connection[Any], number: int, opener: Opener = CLOSED) -> dict[str, Any]:
     """An entry with its bytes, each reason's place in them, and all that was done.
 
-    Raises QuarantineUnknown.
+    Of personal values the bytes have tokens, unless the opener shows them. Raises QuarantineUnknown.
     """
     one = _found(connection, number)
     stored = log.inbox_row(connection, one.inbox)
     assert stored is not None, "an entry and its bytes are written together"
-    marked = places(stored.body, one.reasons)
+    opened = opener.payload(connection, stored)
+    marked = places(opened.body, one.reasons)
     return {
         **_entry(one),
         "reasons": [
@@ -242,11 +250,13 @@ def entry(connection: Connection[Any], number: int) -> dict[str, Any]:
             }
             for done in held.readings(connection, number)
         ],
-        "payload": payload_of(stored) | {"shown": marked["shown"]},
+        "payload": payload_of(stored, opened) | {"shown": marked["shown"]},
     }
 
 
-def conflicts(connection: Connection[Any], after: int, limit: int) -> tuple[list[dict[str, Any]], int | None]:
+def conflicts(
+    connection: Connection[Any], after: int, limit: int, opener: Opener = CLOSED
+) -> tuple[list[dict[str, Any]], int | None]:
     """Kept conflicts after an id, both sides with their bytes' place, and the id to go on after."""
     page = log.conflicts(connection, after, limit + 1)
     found = [
@@ -257,17 +267,17 @@ def conflicts(connection: Connection[Any], after: int, limit: int) -> tuple[list
             "type": kept.type,
             "recorded_at": text_of(kept.recorded_at),
             "stands": {"position": kept.position, "milestone": f"/v1/milestones/{kept.position}"},
-            "payload": _payload(connection, kept.inbox),
+            "payload": _payload(connection, kept.inbox, opener),
         }
         for kept in page[:limit]
     ]
     return found, page[limit - 1].id if len(page) > limit else None
 
 
-def _payload(connection: Connection[Any], inbox: int) -> dict[str, Any]:
+def _payload(connection: Connection[Any], inbox: int, opener: Opener) -> dict[str, Any]:
     stored = log.inbox_row(connection, inbox)
     assert stored is not None, "a conflict and its bytes are written together"
-    return payload_of(stored)
+    return payload_of(stored, opener.payload(connection, stored))
 
 
 def replay(intake: Intake, number: int) -> list[dict[str, Any]]:

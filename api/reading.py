@@ -18,6 +18,7 @@ from adapters.postgres import reading as log
 from api.cursors import Cursor, CursorRefused
 from api.freshness import NotYetProjected
 from api.parameters import Known, ParameterRefused
+from api.personal import CLOSED, Opened, Opener
 from api.rendering import event_of
 from domain.milestones import Milestone
 from domain.provenance import provenance
@@ -162,30 +163,40 @@ def feed(connection: Connection[Any], after: int, limit: int, known: Known) -> d
     }
 
 
-def milestone(connection: Connection[Any], position: int, known: Known) -> dict[str, Any]:
-    """A milestone with its source payload. Raises MilestoneUnknown."""
+def milestone(
+    connection: Connection[Any], position: int, known: Known, opener: Opener = CLOSED
+) -> dict[str, Any]:
+    """A milestone with its source payload. Raises MilestoneUnknown.
+
+    Of personal values the event has tokens; `personal` says what they stand for, as far as it may be shown.
+    """
     found = log.milestone(connection, position)
     if found is None or position > log_position(connection, known):
         raise MilestoneUnknown(f"the log holds no milestone at position {position}, or did not by then")
+    event = event_of(_decode(found.row))
     return {
         "position": position,
         "recorded_at": text_of(found.recorded_at),
         "stream": found.row.stream,
         "version": found.row.version,
         "digest": found.digest.hex(),
-        "event": event_of(_decode(found.row)),
+        "event": event,
+        "personal": opener.texts(connection, found.payload, event),
         "mapping": mapping_of(found.payload.mapping),
-        "payload": payload_of(found.payload),
+        "payload": payload_of(found.payload, opener.payload(connection, found.payload)),
         "links": {"payload": f"/v1/milestones/{position}/payload"},
     }
 
 
-def payload(connection: Connection[Any], position: int) -> bytes:
-    """The bytes that a milestone came in. Raises MilestoneUnknown."""
+def payload(connection: Connection[Any], position: int, opener: Opener = CLOSED) -> bytes:
+    """The bytes that a milestone came in; of personal values tokens, unless the opener shows them.
+
+    Raises MilestoneUnknown.
+    """
     found = log.milestone(connection, position)
     if found is None:
         raise MilestoneUnknown(f"the log holds no milestone at position {position}")
-    return found.payload.body
+    return opener.payload(connection, found.payload).body
 
 
 def mapping_of(text: str | None) -> dict[str, str | None] | None:
@@ -193,19 +204,25 @@ def mapping_of(text: str | None) -> dict[str, str | None] | None:
     return None if text is None else dict(provenance(text)._asdict())
 
 
-def payload_of(row: log.SourceRow) -> dict[str, Any]:
-    """Accepted bytes for people: as text where they are UTF-8, else as base64."""
+def payload_of(row: log.SourceRow, opened: Opened) -> dict[str, Any]:
+    """Accepted bytes for people: as text where they are UTF-8, else as base64.
+
+    digest: of what the ledger holds, in which tokens stand for personal values. personal: whether those are
+    shown, hidden, or partly shown; None where there are none.
+    """
+    body = opened.body
     told: dict[str, Any] = {
         "inbox": row.id,
         "source": row.source,
         "received_at": text_of(row.received_at),
         "digest": row.digest.hex(),
-        "bytes": len(row.body),
+        "bytes": len(body),
         "content_type": row.content_type,
         "headers": None if row.headers is None else msgspec.json.decode(row.headers),
         "mapping": row.mapping,
+        "personal": opened.sight,
     }
     try:
-        return told | {"text": row.body.decode()}
+        return told | {"text": body.decode()}
     except UnicodeDecodeError:
-        return told | {"base64": base64.b64encode(row.body).decode()}
+        return told | {"base64": base64.b64encode(body).decode()}

@@ -23,6 +23,8 @@ from adapters.postgres.connections import conninfo_for
 from api import logs
 from api.beside import told_by_parent
 from api.reading import text_of
+from api.trail import act_of_server
+from api.trail import said as details
 from domain.policies import Policies
 from projections import building, digests, generations, running
 from projections.building import Build, BuildUnderWay
@@ -127,6 +129,11 @@ def said(found: Rebuilt) -> str:
         f"changed since {before}: {changed} ({', '.join(shown)}); {found.folded:,} sets of streams folded,"
         f" {found.copied:,} copied"
     )
+
+
+def outcome(found: Rebuilt) -> dict[str, str]:
+    """What the audit trail says of a rebuild that is done: policies are adopted where it is live."""
+    return details(generation=found.generation, live=found.is_live, policies=found.policies)
 
 
 def promotion(promoted: Promoted) -> dict[str, Any]:
@@ -243,7 +250,7 @@ def _run(asked: dict[str, Any]) -> None:
 
     try:
         policies = _policies(conninfo) if asked["keep_policies"] else None
-        rebuild(
+        found = rebuild(
             conninfo,
             asked["schema"],
             policies=policies,
@@ -251,6 +258,7 @@ def _run(asked: dict[str, Any]) -> None:
             whole=asked["whole"],
             begun=begun,
         )
+        act_of_server(asked["url"], asked["schema"], "rebuild.done", outcome(found))
     except Exception as error:
         if is_begun:
             raise  # noted with the generation; here it is for the log

@@ -6,7 +6,7 @@ belong here: parameters (api/parameters.py), what a measure is (projections).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
@@ -110,11 +110,15 @@ def _head(question: Question, known: int, time: str | None, read: list[Generatio
 
 
 def report(
-    connection: Connection[Any], question: Question, memory: reports.InMemory | None = None
+    connection: Connection[Any],
+    question: Question,
+    memory: reports.InMemory | None = None,
+    noted: Callable[[Generation, list[Generation]], None] | None = None,
 ) -> dict[str, Any]:
     """The answer to a report's question (contract.md section 4), with an `explain` link in every row.
 
-    memory: where the journal may be in memory.
+    memory: where the journal may be in memory. noted: told the generation that the answer is pinned to, and
+    those that it is read from; not with memory.
     Raises ReportRefused, NoGeneration, GenerationGone, NotYetProjected, CursorRefused.
     """
     reports.checked(_query(question, 0, 0))
@@ -124,6 +128,8 @@ def report(
     with one_moment(connection):
         pinned, known, offset = _pinned(connection, question)
         read = under(connection, question.policies, pinned, known)
+        if noted is not None:
+            noted(pinned, read)
         rows: list[dict[str, Any]] = []
         totals: list[dict[str, Any]] = []
         unrated: list[dict[str, Any]] = []

@@ -48,8 +48,8 @@ _OWN: Final = {
     ),
     "to_generation": Parameter("The generation that the later figures are from. Default: live.", _POSITION),
 }
-#: What a report takes that has no meaning between two moments.
-_NOT_HERE: Final = {*KNOWN, "rate", "policy", "generation"}
+#: What a report takes that has no meaning between two moments, or is not to be had there.
+_NOT_HERE: Final = {*KNOWN, "rate", "policy", "generation", "proof"}
 RESTATEMENT: Final[dict[str, Parameter]] = {
     **_OWN,
     **{name: parameter for name, parameter in REPORT.items() if name not in _NOT_HERE},

@@ -9,14 +9,19 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
-from pydantic import ByteSize, Field, SecretStr, ValidationError, field_validator
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import ByteSize, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from adapters.feeds.setup import Feed, SetupRefused, read_feeds
 from adapters.postgres.connections import DEFAULT_SCHEMA, checked_schema
 from adapters.sources import SOURCES, MappingRefused, use_mappings
+from api.access.limiting import rate_of
+from api.access.oidc import checked_url
+from domain.notes import is_name
 
 MEBIBYTE: Final = 1024 * 1024
 
@@ -45,7 +50,8 @@ class Settings(BaseSettings):
     folder: Path = Field(
         Path(".cairn"),
         alias="CAIRN_DATA",
-        description="Folder of the embedded database. Not used where DATABASE_URL is set.",
+        description="Folder of the embedded database, and of the keys beside it: those of another schema than"
+        " `cairn` in `tenants/SCHEMA`. Not used where DATABASE_URL is set.",
     )
     database_url: str | None = Field(
         None,
@@ -59,8 +65,36 @@ class Settings(BaseSettings):
     token: SecretStr | None = Field(
         None,
         alias="CAIRN_TOKEN",
-        description="What callers send as `Authorization: Bearer`; at least 16 characters. Needed unless"
-        " the API listens on loopback.",
+        description="The operator's token, sent as `Authorization: Bearer`: all roles, all rows, no limit;"
+        " at least 16 characters. Not needed where there are keys (`cairn keys create`) or an OIDC issuer.",
+    )
+    oidc_issuer: str | None = Field(
+        None,
+        alias="CAIRN_OIDC_ISSUER",
+        description="Issuer whose OIDC tokens are taken, as `iss` has it: an https URL.",
+    )
+    oidc_audience: str | None = Field(
+        None,
+        alias="CAIRN_OIDC_AUDIENCE",
+        description="Audience that OIDC tokens must be for, as `aud` has it.",
+    )
+    oidc_jwks: str | None = Field(
+        None,
+        alias="CAIRN_OIDC_JWKS",
+        description="URL or file of the issuer's keys. Default: as its discovery document says.",
+    )
+    oidc_claim: str = Field(
+        "cairn",
+        min_length=1,
+        alias="CAIRN_OIDC_CLAIM",
+        description="Claim of OIDC tokens that lists what they grant: `read`, `read:entity=DE`,"
+        " `append:/crm/hubspot/*`, `audit`, `rebuild`, `administer`, `personal`.",
+    )
+    rate: str | None = Field(
+        None,
+        alias="CAIRN_RATE",
+        description="Rate for keys without one of their own and for OIDC callers, as `100/second`, minute,"
+        " hour or day. Default: as many requests as come.",
     )
     max_body: ByteSize = Field(
         ByteSize(64 * MEBIBYTE),
@@ -87,6 +121,39 @@ class Settings(BaseSettings):
         alias="CAIRN_SELF_CHECK_SECONDS",
         description="Seconds between checks of the laws of the books beside the projector; 0: none.",
     )
+    transparency: bool = Field(
+        default=True,
+        alias="CAIRN_TRANSPARENCY",
+        description="Hash what is recorded into the transparency log, behind the append; `0`: don't.",
+    )
+    signing_key: Path | None = Field(
+        None,
+        alias="CAIRN_SIGNING_KEY",
+        description="File of the Ed25519 key that signs checkpoints (`cairn checkpoint --make-key FILE`)."
+        " Default: `signing.key` in CAIRN_DATA, made at first use; with DATABASE_URL none, and nothing is"
+        " signed.",
+    )
+    origin: str | None = Field(
+        None,
+        alias="CAIRN_ORIGIN",
+        description="Name of this ledger in checkpoints, such as `ledger.example.com/acme`. Default:"
+        " `cairn/<schema>/` and eight digits that are the ledger's own.",
+    )
+    checkpoint_seconds: int = Field(
+        60,
+        ge=0,
+        le=86_400,
+        alias="CAIRN_CHECKPOINT_SECONDS",
+        description="Seconds between signed checkpoints, made where anything was recorded; 0: only at"
+        " request.",
+    )
+    publish: str | None = Field(
+        None,
+        repr=False,
+        alias="CAIRN_PUBLISH",
+        description="Where each checkpoint is published: a file, or an http or https address that takes PUT."
+        " What is there already is checked first.",
+    )
     sources: Path | None = Field(
         None,
         alias="CAIRN_SOURCES",
@@ -103,6 +170,19 @@ class Settings(BaseSettings):
         alias="CAIRN_KEEP_IGNORED",
         description="Keep the bytes of records in files that rightly yield no milestone, so that a changed"
         " mapping can read them again. Those of webhooks and polls are always kept.",
+    )
+    personal: Path | None = Field(
+        None,
+        alias="CAIRN_PERSONAL",
+        description="File of rules, `personal.yaml`: which values of payloads are personal. They are kept"
+        " sealed under a key per data subject, and tokens stand in their place.",
+    )
+    personal_key: Path | None = Field(
+        None,
+        alias="CAIRN_PERSONAL_KEY",
+        description="File of the secret that tokens are made with and keys of data subjects are wrapped"
+        " under: 64 hex digits. Default: `personal.key` in CAIRN_DATA, made when it is first needed; with"
+        " DATABASE_URL it has to be named.",
     )
     noop: bool = Field(
         default=False,
@@ -121,6 +201,49 @@ class Settings(BaseSettings):
     def _names_a_schema(cls, value: str) -> str:
         return checked_schema(value)
 
+    @field_validator("rate")
+    @classmethod
+    def _is_a_rate(cls, value: str | None) -> str | None:
+        if value is not None:
+            rate_of(value)
+        return value
+
+    @model_validator(mode="after")
+    def _knows_the_audience(self) -> Self:
+        if (self.oidc_issuer is None) != (self.oidc_audience is None):
+            raise ValueError("CAIRN_OIDC_ISSUER and CAIRN_OIDC_AUDIENCE are set both or not at all")
+        return self
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _can_be_asked(cls, value: str | None) -> str | None:
+        return None if value is None else checked_url(value)
+
+    @field_validator("oidc_jwks")
+    @classmethod
+    def _can_be_read(cls, value: str | None) -> str | None:
+        return checked_url(value) if value is not None and "://" in value else value
+
+    @field_validator("origin")
+    @classmethod
+    def _can_be_a_name(cls, value: str | None) -> str | None:
+        if value is not None and not is_name(value):
+            raise ValueError("may hold no blanks and no plus")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _can_be_parsed(cls, value: str | None) -> str | None:
+        try:
+            conninfo_to_dict(value or "")
+        except psycopg.ProgrammingError:
+            # without the driver's own words: they quote what can't be read, a password too
+            raise ValueError(
+                "must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE; within its parts write %25 for %,"
+                " %40 for @, %3A for :, %2F for /"
+            ) from None
+        return value
+
     @field_validator("token")
     @classmethod
     def _is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
@@ -129,6 +252,11 @@ class Settings(BaseSettings):
         ):
             raise ValueError("must have at least 16 characters, all ASCII: openssl rand -hex 24 makes one")
         return value
+
+    @property
+    def own_folder(self) -> Path:
+        """The folder of what this tenant alone keeps beside the embedded database: its keys."""
+        return self.folder if self.tenant == DEFAULT_SCHEMA else self.folder / "tenants" / self.tenant
 
     @property
     def is_on_loopback(self) -> bool:
@@ -141,17 +269,24 @@ class Settings(BaseSettings):
             return False
 
     @property
-    def is_open(self) -> bool:
-        """Whether callers need no token: none is set, and only this machine can reach the API."""
-        return self.token is None and self.is_on_loopback
+    def may_be_open(self) -> bool:
+        """Whether the API may answer without credentials as long as there are no keys: the database is our
+        own, only this machine can reach us, and no other way to be known is set up."""
+        return (
+            self.token is None
+            and self.oidc_issuer is None
+            and self.database_url is None
+            and self.is_on_loopback
+        )
 
-    def check_access(self) -> None:
-        """Raises SettingsRefused where the API would be open to others without a token."""
-        if self.token is not None or self.is_open:
+    def check_access(self, *, any_live: bool) -> None:
+        """Raises SettingsRefused where nobody could be told from anybody. any_live: whether a key is live."""
+        if self.may_be_open or any_live or self.token is not None or self.oidc_issuer is not None:
             return
+        why = "DATABASE_URL is set" if self.is_on_loopback else f"{self.host} can be reached from elsewhere"
         raise SettingsRefused(
-            f"set CAIRN_TOKEN, since {self.host} can be reached from elsewhere:"
-            " export CAIRN_TOKEN=$(openssl rand -hex 24)"
+            f"callers need a key, since {why}: cairn keys create admin --role administer,"
+            " or set CAIRN_TOKEN: export CAIRN_TOKEN=$(openssl rand -hex 24)"
         )
 
 

@@ -63,7 +63,6 @@ def tour(*, once: bool) -> None:
     settings = load(log="warning")
     if "folder" not in settings.model_fields_set:
         settings = load(log="warning", folder=ROOT / ".cairn" / "demo")
-    settings.check_access()
     settings.folder.mkdir(parents=True, exist_ok=True)
     with _bound(settings) as bound, opened(settings) as (intake, pool):
         with pool.connection() as connection:

@@ -20,30 +20,45 @@ from psycopg_pool import PoolTimeout
 from adapters.feeds.clients import SourceError
 from adapters.feeds.pulling import FeedBusy
 from adapters.intake import IntakeClosed, IntakeFull, MappingUnknown, QuarantineUnknown
+from adapters.personal.forgetting import SubjectUnknown
+from adapters.personal.sealing import Unsealed
 from adapters.postgres.connections import SchemaNameError
 from adapters.postgres.embedded_errors import EmbeddedServerError
+from adapters.postgres.keys import KeyRefused, KeyUnknown
 from adapters.postgres.migrate import MigrationError
+from adapters.postgres.tenants import TenantRefused, TenantUnknown
 from adapters.sources import MappingRefused
 from adapters.sources.base import FileRefused
+from adapters.transparency.keys import SigningKeyRefused
+from adapters.transparency.publishing import PublishFailed
+from adapters.transparency.signing import Tampered
+from api.checkpoints import NothingSigns, NotInTree, TreeBehind
 from api.cli import (
     asking,
     bridging,
+    checkpoints,
     completing,
     excepting,
     feeding,
+    forgetting,
     generations,
+    keys,
     mapping,
     previewing,
+    proving,
     pulling,
     quarantining,
     referring,
     restating,
     serving,
     sourcing,
+    tenants,
+    trail,
     verifying,
 )
 from api.cursors import CursorRefused
 from api.feeds import FeedUnknown
+from api.forgetting import NothingSealed
 from api.freshness import NotYetProjected
 from api.handling import ExceptionUnknown
 from api.mappings import MappingNotFound, NotInstalled
@@ -74,6 +89,7 @@ sourcing.add_to(app)
 feeding.add_to(app)
 pulling.add_to(app)
 quarantining.add_to(app)
+forgetting.add_to(app)
 mapping.add_to(app)
 asking.add_to(app)
 generations.add_to(app)
@@ -84,16 +100,26 @@ referring.add_to(app)
 bridging.add_to(app)
 completing.add_to(app)
 verifying.add_to(app)
+proving.add_to(app)
+trail.add_to(app)
+checkpoints.add_to(app)
+tenants.add_to(app)
+keys.add_to(app)
 
 #: What people can do something about: the message is enough.
 _FORESEEN: Final = (
     SettingsRefused, SchemaNameError, EmbeddedServerError, MigrationError, ParameterRefused, ReportRefused,
     CursorRefused, GenerationGone, DealUnknown, ExceptionUnknown, NoGeneration, NotYetProjected,
     QuarantineUnknown, MappingUnknown, EntrySettled, IntakeFull, IntakeClosed, FileNotFoundError,
-    PermissionError, NotADirectoryError, serving.AddressTaken, feeding.SourceUnknown, feeding.InstanceRefused,
-    FileRefused, MappingRefused, FeedUnknown, FeedBusy, SourceError, MilestoneUnknown, MappingNotFound,
-    NotInstalled, PreviewDiffers, ApplyUnderWay, IsADirectoryError, BuildUnderWay,
-    BuildGone, CheckRefused, OtherRules, WorkerEnded, GenerationUnknown, GenerationRefused,
+    PermissionError, NotADirectoryError, serving.AddressTaken, proving.KeyUnreadable, feeding.SourceUnknown,
+    feeding.InstanceRefused, FileRefused, MappingRefused, FeedUnknown, FeedBusy, SourceError,
+    MilestoneUnknown, MappingNotFound,
+    NotInstalled, PreviewDiffers, ApplyUnderWay, IsADirectoryError, BuildUnderWay, SubjectUnknown,
+    NothingSealed, Unsealed,
+    BuildGone, CheckRefused, OtherRules, WorkerEnded, GenerationUnknown, GenerationRefused, TenantUnknown,
+    TenantRefused, KeyRefused, KeyUnknown,
+    SigningKeyRefused, PublishFailed, Tampered, NothingSigns, NotInTree, TreeBehind,
+    checkpoints.AgainstRefused,
 )  # fmt: skip
 _DATABASE: Final = (psycopg.Error, PoolTimeout, PersistenceError)
 

@@ -29,6 +29,8 @@ from api.parameters import KNOWN, Question, Values, question
 from api.previewing import DEALS
 from api.schema import milestone_schema
 from api.settings import Settings, load
+from api.trail import act_of_command, said
+from projections import generations
 from projections.measures import VIEWS
 from projections.projector import Projector
 from projections.rebuild import rebuild as rebuild_generation
@@ -63,6 +65,14 @@ _KnownAt = Annotated[
 _KnownPosition = Annotated[
     int | None, typer.Option("--known-position", help="Only what was recorded up to this position.")
 ]
+
+
+def record(settings: Settings, url: str, connection: Connection[Any], act: str, **details: object) -> None:
+    """Record what a command did to the books, and take that in: no server may be there to do it."""
+    act_of_command(settings, url, act, said(**details))
+    live = generations.live(connection)
+    if live is not None and generations.halted(live) is None:
+        Projector(settings.tenant).catch_up(connection)
 
 
 def report(
@@ -310,6 +320,7 @@ def rebuild(
                 whole=whole,
                 report=lambda stage, done: shown.update(f"{stage.replace('_', ' ')}: {done:,} milestones"),
             )
+        record(settings, url, connection, "rebuild.done", **rebuilding.outcome(found))
         print(
             f"generation {found.generation} is {'live' if found.is_live else 'ready'}: {found.milestones:,} "
             f"milestones, {found.postings:,} postings, {found.caught_up:,} caught up; "

@@ -23,6 +23,7 @@ from api.completing import COMPLETENESS
 from api.parameters import ParameterRefused, Values
 from api.reconciling import Wanted
 from api.settings import feeds_of, load
+from api.trail import Trail
 from projections.projector import Projector
 
 _NOT_COMPLETE: Final = 1
@@ -87,6 +88,9 @@ def reconcile(
             found = comparing.compare_totals(intake, pool, meant, stated, wanted, wait)
         else:
             found = comparing.compare_records(intake, pool, meant, records, wanted, wait, fix=fix)
+        Trail.of(intake, settings.tenant).acted(
+            "source.reconciled", comparing.act(source, wanted, found, fix=fix)
+        )
     if json_:
         print(json.dumps(found))
     else:

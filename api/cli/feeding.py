@@ -33,6 +33,7 @@ from api.cli.serving import check_migrations, prepare
 from api.cli.tables import show
 from api.house import database, ledger_on
 from api.parameters import ParameterRefused
+from api.personal import protection_of
 from api.settings import Settings, load
 
 #: Types that a summary names; the rest is counted.
@@ -67,8 +68,10 @@ def opened(settings: Settings) -> Iterator[tuple[Intake, ConnectionPool[Any]]]:
         ledger = ledger_on(url, settings.tenant)
         try:
             with (
-                connect(url, settings.tenant, application_name="cairn cli", max_size=2) as pool,
-                Intake(ledger, pool, keeps_ignored=settings.keep_ignored) as intake,
+                connect(url, settings.tenant, application_name="cairn cli", max_size=4) as pool,
+                Intake(
+                    ledger, pool, keeps_ignored=settings.keep_ignored, personal=protection_of(settings, pool)
+                ) as intake,
             ):
                 yield intake, pool
         finally:

@@ -11,7 +11,7 @@ from psycopg import Connection
 from rich.table import Table
 
 from api import rebuilding
-from api.cli.asking import opened
+from api.cli.asking import opened, record
 from api.cli.options import DatabaseOption, DataOption
 from api.cli.tables import show
 from api.settings import load
@@ -81,16 +81,24 @@ def promote(
 ) -> None:
     """Make a generation the live one, in one transaction."""
     settings = load(folder=data, database_url=database_url, log="warning")
-    with opened(settings, caught_up=False) as (_, connection):
-        _say(promoting.promote(connection, settings.tenant, generation), as_json=json_)
+    with opened(settings, caught_up=False) as (url, connection):
+        done = promoting.promote(connection, settings.tenant, generation)
+        record(
+            settings, url, connection, "generation.promoted", generation=done.generation, before=done.before
+        )
+        _say(done, as_json=json_)
         _warn(connection, settings.tenant)
 
 
 def return_(data: DataOption = None, database_url: DatabaseOption = None, *, json_: _Json = False) -> None:
     """Make the generation live again that was live before the one that is."""
     settings = load(folder=data, database_url=database_url, log="warning")
-    with opened(settings, caught_up=False) as (_, connection):
-        _say(promoting.return_(connection, settings.tenant), as_json=json_)
+    with opened(settings, caught_up=False) as (url, connection):
+        done = promoting.return_(connection, settings.tenant)
+        record(
+            settings, url, connection, "generation.returned", generation=done.generation, before=done.before
+        )
+        _say(done, as_json=json_)
         _warn(connection, settings.tenant)
 
 
@@ -114,6 +122,7 @@ def _warn(connection: Connection[Any], schema: str) -> None:
 def drop(generation: _Number, data: DataOption = None, database_url: DatabaseOption = None) -> None:
     """Drop a generation that is not live. The log stays: it can be made anew."""
     settings = load(folder=data, database_url=database_url, log="warning")
-    with opened(settings, caught_up=False) as (_, connection):
+    with opened(settings, caught_up=False) as (url, connection):
         promoting.drop(connection, settings.tenant, generation)
+        record(settings, url, connection, "generation.dropped", generation=generation)
     print(f"generation {generation} is dropped")

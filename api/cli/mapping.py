@@ -29,6 +29,7 @@ from api.parameters import ParameterRefused
 from api.remapping.running import Progress as Told
 from api.remapping.running import count
 from api.settings import load
+from api.trail import Trail
 
 mapping: Final = typer.Typer(help="How records of systems become milestones.", no_args_is_help=True)
 
@@ -211,6 +212,7 @@ def apply(
             expect = found["digest"]
         with _progress(total, quiet=json_) as told:
             found = mappings.apply(pool, intake, wanted, who, expect, told)
+        Trail.of(intake, settings.tenant).acted("mapping.applied", mappings.act(found, who))
     if json_:
         print(json.dumps(found))
         return

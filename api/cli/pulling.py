@@ -22,7 +22,8 @@ from api.cli.options import DatabaseOption, DataOption
 from api.cli.serving import check_migrations, prepare
 from api.cli.tables import show
 from api.house import connection_to, database
-from api.settings import SettingsRefused, feeds_of, load
+from api.settings import Settings, SettingsRefused, feeds_of, load
+from api.trail import Trail, act_of_command, said
 
 _PAGE: Final = 1_000
 FeedArgument = Annotated[str, typer.Argument(metavar="FEED", help="Its name in CAIRN_SOURCES.")]
@@ -59,10 +60,12 @@ def poll(
     with database(settings) as url:
         check_migrations(settings, url)
         if not once:
-            _keep(url, settings.tenant, wanted)
+            _keep(url, settings, wanted)
             return
-        with pulling.means(url, settings.tenant, len(wanted)) as means:
+        with pulling.means(url, settings, len(wanted)) as means:
             problems = [problem for feed in wanted.values() for problem in _round(means, feed)]
+            trail = Trail.of(means.intake, settings.tenant)
+            trail.acted("source.pulled", said(source=sorted(wanted), problems=len(problems)))
     if problems:
         raise typer.Exit(1)
 
@@ -74,9 +77,9 @@ def _pulled(known: dict[str, Feed], found: dict[str, Feed], name: str) -> Feed:
     return feed
 
 
-def _keep(url: str, schema: str, wanted: dict[str, Feed]) -> None:
+def _keep(url: str, settings: Settings, wanted: dict[str, Feed]) -> None:
     stop = threading.Event()
-    thread = threading.Thread(target=pulling.run, args=(url, schema, wanted, stop), daemon=True)
+    thread = threading.Thread(target=pulling.run, args=(url, settings, wanted, stop), daemon=True)
     print(f"pulling {', '.join(wanted)}; Ctrl-C ends it", flush=True)
     thread.start()
     try:
@@ -151,6 +154,7 @@ def show_waiting(
         with connection_to(url, settings.tenant, "cli") as connection:
             if retry:
                 number = waiting.retry(connection, feed, kind, native_id)
+                act_of_command(settings, url, "source.retried", said(source=feed.name, records=number))
                 print(f"{number:,} records are fetched with the next round")
                 return
             found, more = waiting.entries(connection, feed, ("", ""), _PAGE)

@@ -24,8 +24,10 @@ from api import quarantining
 from api.cli.feeding import opened
 from api.cli.options import DatabaseOption, DataOption
 from api.cli.tables import show
+from api.personal import opener
 from api.quarantining import BATCH, FILTERS, PAGE, Asked, asked
 from api.settings import load
+from api.trail import Trail, said
 
 quarantine: Final = typer.Typer(help="What could not be understood.", no_args_is_help=True)
 
@@ -159,8 +161,8 @@ def show_entry(
 ) -> None:
     """One entry: its reasons, and its bytes with the places marked."""
     settings = load(folder=data, database_url=database_url, log="warning")
-    with opened(settings) as (_, pool), pool.connection() as connection:
-        found = quarantining.entry(connection, number)
+    with opened(settings) as (intake, pool), pool.connection() as connection:
+        found = quarantining.entry(connection, number, opener(intake))
     if json_:
         print(json.dumps(found))
         return
@@ -213,11 +215,14 @@ def replay(
     )  # fmt: skip
     settings = load(folder=data, database_url=database_url, log="warning")
     with opened(settings) as (intake, pool):
+        trail = Trail.of(intake, settings.tenant)
         if entries:
             if wanted.wanted != _asked().wanted:
                 raise typer.BadParameter("give ids or filters, not both")
             for number in entries:
                 results = quarantining.replay(intake, number)
+                came_to = [result["outcome"] for result in results]
+                trail.acted("quarantine.replayed", said(entry=number, outcomes=came_to))
                 print(f"{number}: {', '.join(_told(result) for result in results)}", flush=True)
             return
         total = Replay()
@@ -229,6 +234,9 @@ def replay(
                 wanted = wanted._replace(after=after)
                 after = quarantining.replay_next(connection, intake, wanted, total)
                 progress.update(task, completed=total.entries)
+        trail.acted(
+            "quarantine.replayed", said(entries=total.entries, milestones=total.milestones, **_given(wanted))
+        )
     found = quarantining.counted(total)
     if json_:
         print(json.dumps(found))
@@ -238,6 +246,11 @@ def replay(
     if total.reasons:
         still = ", ".join(f"{code} {n:,}" for code, n in total.reasons.most_common())
         print(f"quarantined still: {still}")
+
+
+def _given(wanted: Asked) -> dict[str, object]:
+    """The filters by which entries were chosen."""
+    return {name: value for name, value in wanted.wanted._asdict().items() if value not in (None, False)}
 
 
 def _told(result: dict[str, Any]) -> str:
@@ -284,9 +297,11 @@ def dismiss(
     if not entries:
         quarantining.selected(wanted.wanted)
     settings = load(folder=data, database_url=database_url, log="warning")
-    with opened(settings) as (_, pool), pool.connection() as connection:
+    with opened(settings) as (intake, pool), pool.connection() as connection:
+        trail = Trail.of(intake, settings.tenant)
         if entries:
             done = quarantining.dismiss(connection, entries, actor, note)
+            trail.acted("quarantine.dismissed", said(entry=entries, by=actor))
             print(f"dismissed: {', '.join(map(str, done)) or 'none, they were already'}")
             return
         number = 0
@@ -295,4 +310,5 @@ def dismiss(
             wanted = wanted._replace(after=after)
             found, after = quarantining.dismiss_next(connection, wanted, actor, note)
             number += len(found)
+        trail.acted("quarantine.dismissed", said(entries=number, by=actor, **_given(wanted)))
     print(f"dismissed: {number:,}")

@@ -283,6 +283,8 @@ def _amendment(
         "actor": by.actor,
         "data": data,
     }
-    prepared = intake.prepare_event(msgspec.json.encode(event), content_type="application/cloudevents+json")
+    prepared = intake.prepare_event(
+        msgspec.json.encode(event), content_type="application/cloudevents+json", is_guarded=True
+    )
     accepted = msgspec.structs.replace(prepared.accepted, mapped_by=by_mapping)
     return msgspec.structs.replace(prepared, accepted=accepted)

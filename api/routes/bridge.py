@@ -9,12 +9,13 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api import bridging
+from api.access.routing import Guarded
 from api.answers import csv_answer, json_answer
 from api.bridging import BRIDGE, EXPLAIN
 from api.routes.common import documented, house_of, responses, sent, today
 from projections.bridge import FIGURES, REASONS, STEPS
 
-router: Final = APIRouter(tags=["reports"])
+router: Final = APIRouter(route_class=Guarded, tags=["reports"])
 
 _TEXTS: Final = {"type": "object", "additionalProperties": {"type": ["string", "null"]}}
 _ROW: Final = {

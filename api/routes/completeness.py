@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api import comparing, completing
+from api.access.routing import Guarded
 from api.answers import csv_answer, json_answer
 from api.bodies import json_object, read_body
 from api.completing import COMPLETENESS, Asked
@@ -17,7 +18,7 @@ from api.parameters import ParameterRefused, Values
 from api.reconciling import Wanted
 from api.routes.common import documented, house_of, name_in_path, responses, sent, today
 
-router: Final = APIRouter(tags=["sources"])
+router: Final = APIRouter(route_class=Guarded, tags=["sources"])
 
 _OR_NONE: Final = {"type": ["string", "null"]}
 _NUMBER: Final = {"type": ["integer", "null"]}
@@ -152,10 +153,14 @@ def _compared(house: House, name: str, given: dict[str, Any]) -> dict[str, Any]:
     if given.get("totals") is not None:
         stated = _totals(given["totals"])
         wanted = Wanted(first, last, object_, "totals over HTTP", meant.speaks)
-        return comparing.compare_totals(house.intake, house.pool, meant, stated, wanted, wait)
+        found = comparing.compare_totals(house.intake, house.pool, meant, stated, wanted, wait)
+        house.trail.acted("source.reconciled", comparing.act(name, wanted, found))
+        return found
     wanted, records = comparing.asked_of_client(meant, first, last, object_)
     fix = given.get("fix") is True
-    return comparing.compare_records(house.intake, house.pool, meant, records, wanted, wait, fix=fix)
+    found = comparing.compare_records(house.intake, house.pool, meant, records, wanted, wait, fix=fix)
+    house.trail.acted("source.reconciled", comparing.act(name, wanted, found, fix=fix))
+    return found
 
 
 def _days(given: dict[str, Any]) -> tuple[date, date]:

@@ -8,11 +8,12 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api import dossiers, histories
+from api.access.routing import Guarded
 from api.answers import json_answer
 from api.parameters import GENERATION, KNOWN, WAITING, Parameter, Values
 from api.routes.common import documented, house_of, responses, sent, today
 
-router: Final = APIRouter(tags=["deals"])
+router: Final = APIRouter(route_class=Guarded, tags=["deals"])
 
 _DEAL: Final[dict[str, Parameter]] = {
     "at": Parameter("The day of balances. Default: today (UTC).", {"type": "string", "format": "date"}),

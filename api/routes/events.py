@@ -10,6 +10,8 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from adapters.preparing import KEPT_HEADERS, PROOF_HEADER
+from api.access.appending import check_sources
+from api.access.routing import Guarded
 from api.answers import outcome_told
 from api.bodies import read_body
 from api.envelopes import ACCEPTED, Cut, cut
@@ -18,7 +20,7 @@ from api.routes.common import house_of, responses
 from domain.arrivals import Outcome, Prepared, refused
 from domain.refusals import Reason
 
-router: Final = APIRouter(tags=["events"])
+router: Final = APIRouter(route_class=Guarded, tags=["events"])
 
 #: Bodies up to this size, and answers to so many events, are made on the event loop; larger ones on a thread,
 #: so that others are served meanwhile.
@@ -69,7 +71,7 @@ _RESULTS: Final = {
             " attributes in ce-* headers (binary mode).",
             "content": {name: {"schema": {}} for name in ACCEPTED},
         },
-        "responses": responses(400, 401, 413, 415, 503, schema=_RESULTS),
+        "responses": responses(400, 401, 403, 413, 415, 429, 503, schema=_RESULTS),
     },
 )
 async def post_events(request: Request) -> Response:
@@ -81,6 +83,7 @@ async def post_events(request: Request) -> Response:
         items = _prepare(house, headers, body)
     else:
         items = await run_in_threadpool(_prepare, house, headers, body)
+    check_sources(items)
     outcomes = await asyncio.wrap_future(house.intake.submit(items))
     if len(items) <= FEW:
         return _answer(house, items, outcomes)

@@ -10,13 +10,14 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api import excepting, handling
+from api.access.routing import Guarded
 from api.answers import csv_answer, json_answer
 from api.bodies import read_body
 from api.excepting import EXCEPTIONS
 from api.parameters import ParameterRefused
 from api.routes.common import documented, house_of, responses, sent, today
 
-router: Final = APIRouter(tags=["exceptions"])
+router: Final = APIRouter(route_class=Guarded, tags=["exceptions"])
 
 _OR_NONE: Final = {"type": ["string", "null"]}
 _ROWS: Final = {

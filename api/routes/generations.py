@@ -10,15 +10,17 @@ from psycopg import Connection
 from starlette.concurrency import run_in_threadpool
 
 from api import previewing, rebuilding
+from api.access.routing import Guarded
 from api.answers import json_answer
 from api.bodies import json_object, read_body
 from api.house import House, connection_to
 from api.parameters import ParameterRefused, Values
 from api.routes.common import house_of, responses, sent
+from api.trail import said
 from projections import promoting
 from projections.promoting import Promoted
 
-router: Final = APIRouter(tags=["generations"])
+router: Final = APIRouter(route_class=Guarded, tags=["generations"])
 
 _MOST_STATED: Final = 4_096
 _TIME: Final = {"type": ["string", "null"], "format": "date-time"}
@@ -143,11 +145,13 @@ async def get_generation(request: Request) -> Response:
     return json_answer(await run_in_threadpool(house.read, rebuilding.one, house.schema, _id(request)))
 
 
-async def _promoted(house: House, work: Callable[[Connection[Any]], Promoted]) -> Response:
+async def _promoted(house: House, act: str, work: Callable[[Connection[Any]], Promoted]) -> Response:
     def promoted() -> dict[str, Any]:
         # on a connection of its own: what is left is taken in first, which may take a while
         with connection_to(house.url, house.schema, "promotion") as connection:
-            return rebuilding.promotion(work(connection))
+            done = work(connection)
+        house.trail.acted(act, said(generation=done.generation, before=done.before))
+        return rebuilding.promotion(done)
 
     return json_answer(await run_in_threadpool(promoted))
 
@@ -160,7 +164,9 @@ async def _promoted(house: House, work: Callable[[Connection[Any]], Promoted]) -
 async def post_return(request: Request) -> Response:
     """Done twice, it ends where it began; to say which one is meant, promote it by its number."""
     house = house_of(request)
-    return await _promoted(house, lambda connection: promoting.return_(connection, house.schema))
+    return await _promoted(
+        house, "generation.returned", lambda connection: promoting.return_(connection, house.schema)
+    )
 
 
 @router.post(
@@ -171,7 +177,9 @@ async def post_return(request: Request) -> Response:
 async def post_promote(request: Request) -> Response:
     """One transaction. Readers in the middle of a listing finish on the set that they began with."""
     house, id_ = house_of(request), _id(request)
-    return await _promoted(house, lambda connection: promoting.promote(connection, house.schema, id_))
+    return await _promoted(
+        house, "generation.promoted", lambda connection: promoting.promote(connection, house.schema, id_)
+    )
 
 
 @router.delete(
@@ -189,6 +197,7 @@ async def delete_generation(request: Request) -> Response:
     def dropped() -> None:
         with connection_to(house.url, house.schema, "drop") as connection:
             promoting.drop(connection, house.schema, id_)
+        house.trail.acted("generation.dropped", said(generation=id_))
 
     await run_in_threadpool(dropped)
     return Response(status_code=204)
@@ -231,6 +240,7 @@ async def post_rebuild(request: Request) -> Response:
                 keep_policies=given.get("keep_policies", False),
                 whole=given.get("whole", False),
             )
+            house.trail.acted("rebuild.begun", said(generation=id_, **given))
             return previewing.linked(
                 rebuilding.rebuild_of(connection, house.schema, id_), preview=given.get("preview", False)
             )

@@ -8,10 +8,11 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api import health
+from api.access.routing import Guarded
 from api.answers import json_answer
 from api.routes.common import house_of, responses
 
-router: Final = APIRouter(tags=["operations"])
+router: Final = APIRouter(route_class=Guarded, tags=["operations"])
 
 
 @router.get(

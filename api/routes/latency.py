@@ -8,12 +8,13 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api import latencies
+from api.access.routing import Guarded
 from api.answers import csv_answer, json_answer
 from api.latencies import COLUMNS, LATENCY
 from api.routes.common import documented, house_of, responses, sent, today
 from projections.latency import STAGES
 
-router: Final = APIRouter(tags=["reports"])
+router: Final = APIRouter(route_class=Guarded, tags=["reports"])
 
 _SECONDS: Final = {"type": ["integer", "null"], "minimum": 0}
 _ROW: Final = {

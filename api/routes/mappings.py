@@ -9,12 +9,13 @@ from starlette.concurrency import run_in_threadpool
 
 from adapters.sources import Source
 from api import mappings
+from api.access.routing import Guarded
 from api.answers import json_answer
 from api.bodies import json_object, read_body, stated
 from api.parameters import ParameterRefused, Values
 from api.routes.common import house_of, responses, sent
 
-router: Final = APIRouter(tags=["mappings"])
+router: Final = APIRouter(route_class=Guarded, tags=["mappings"])
 
 _TEXT: Final = {"type": "string"}
 _WHOLE: Final = {"type": "integer", "minimum": 0}
@@ -137,6 +138,8 @@ async def post_apply(request: Request) -> Response:
     def applied() -> dict[str, Any]:
         source = mappings.of_name(stated(given, "mapping", "name it"))
         wanted = mappings.asked(source, given, most=mappings.MOST_MESSAGES)
-        return mappings.apply(house.pool, house.intake, wanted, who, expect)
+        found = mappings.apply(house.pool, house.intake, wanted, who, expect)
+        house.trail.acted("mapping.applied", mappings.act(found, who))
+        return found
 
     return json_answer(await run_in_threadpool(applied))

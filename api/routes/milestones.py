@@ -8,11 +8,13 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api import reading
+from api.access.routing import Guarded
 from api.answers import json_answer, payload_answer
 from api.parameters import KNOWN, Parameter, ParameterRefused, Values
+from api.personal import opener
 from api.routes.common import documented, house_of, responses, sent
 
-router: Final = APIRouter(tags=["milestones"])
+router: Final = APIRouter(route_class=Guarded, tags=["milestones"])
 
 _FEED: Final[dict[str, Parameter]] = {
     "after": Parameter("Go on after this position; 0 is the beginning.", {"type": "integer", "minimum": 0}),
@@ -69,10 +71,13 @@ async def get_milestone(request: Request) -> Response:
     """The milestone as an event, when it was recorded, and the bytes that it came in."""
     position, known = _position(request), Values(sent(request), KNOWN).known()
 
-    def read(connection: Any) -> dict[str, Any]:
-        return reading.milestone(connection, position, known)
+    house = house_of(request)
+    shows = opener(house.intake)
 
-    return json_answer(await run_in_threadpool(house_of(request).read, read))
+    def read(connection: Any) -> dict[str, Any]:
+        return reading.milestone(connection, position, known, shows)
+
+    return json_answer(await run_in_threadpool(house.read, read))
 
 
 @router.get(
@@ -84,12 +89,14 @@ async def get_milestone(request: Request) -> Response:
     },
 )
 async def get_payload(request: Request) -> Response:
-    """Byte for byte as they were accepted."""
+    """Byte for byte as they came in; who may not see personal data gets tokens in place of the values."""
     position = _position(request)
     Values(sent(request), {})
+    house = house_of(request)
+    shows = opener(house.intake)
 
     def read(connection: Any) -> bytes:
-        return reading.payload(connection, position)
+        return reading.payload(connection, position, shows)
 
-    body = await run_in_threadpool(house_of(request).read, read)
+    body = await run_in_threadpool(house.read, read)
     return payload_answer(body, f"milestone-{position}")

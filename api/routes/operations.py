@@ -13,14 +13,15 @@ from psycopg_pool import PoolTimeout
 from starlette.concurrency import run_in_threadpool
 
 from api import health
+from api.access.routing import Guarded
 from api.answers import json_answer
 from api.bodies import read_body
 from api.metrics import CONTENT_TYPE
 from api.routes.common import house_of, responses
 from api.schema import milestone_schema
 
-router: Final = APIRouter(tags=["operations"])
-empty: Final = APIRouter(include_in_schema=False)
+router: Final = APIRouter(route_class=Guarded, tags=["operations"])
+empty: Final = APIRouter(route_class=Guarded, include_in_schema=False)
 
 _NOTHING: Final = b'{"results":[]}'
 

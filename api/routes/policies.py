@@ -10,6 +10,7 @@ from psycopg import Connection
 from starlette.concurrency import run_in_threadpool
 
 from api import reading
+from api.access.routing import Guarded
 from api.answers import json_answer
 from api.reporting import one_moment
 from api.routes.common import house_of, responses
@@ -18,7 +19,7 @@ from domain.policies import DEFAULT_POLICIES, DEFAULT_SETTINGS, DEFAULT_VERSION,
 from projections import alternatives, side, unreadable
 from projections.generations import Generation
 
-router: Final = APIRouter(tags=["reports"])
+router: Final = APIRouter(route_class=Guarded, tags=["reports"])
 
 
 @router.get(

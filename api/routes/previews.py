@@ -8,12 +8,13 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api import previewing, previews_page
+from api.access.routing import Guarded
 from api.answers import json_answer
 from api.house import connection_to
 from api.parameters import Parameter, ParameterRefused, Values
 from api.routes.common import documented, house_of, responses, sent
 
-router: Final = APIRouter(tags=["generations"])
+router: Final = APIRouter(route_class=Guarded, tags=["generations"])
 
 _MOST_CELLS: Final = 10_000
 _MOST_DEALS: Final = 1_000
@@ -89,5 +90,6 @@ async def get_preview(request: Request) -> Response:
 
     answer = await run_in_threadpool(previewed)
     if form == "html":
-        return Response(previews_page.page(answer), media_type="text/html; charset=utf-8")
+        headers = {"Content-Security-Policy": previews_page.POLICY}
+        return Response(previews_page.page(answer), 200, headers, "text/html; charset=utf-8")
     return json_answer(answer)

@@ -10,13 +10,16 @@ from starlette.concurrency import run_in_threadpool
 
 from adapters.replaying import Replay
 from api import quarantining
+from api.access.routing import Guarded
 from api.answers import json_answer
 from api.bodies import json_object, read_body, stated
 from api.house import House
 from api.parameters import ParameterRefused, Values
+from api.personal import opener
 from api.routes.common import documented, house_of, responses, sent
+from api.trail import said
 
-router: Final = APIRouter(tags=["quarantine"])
+router: Final = APIRouter(route_class=Guarded, tags=["quarantine"])
 
 _PAGE: Final = quarantining.PAGE
 _FILTERS: Final = {**quarantining.FILTERS, **_PAGE}
@@ -95,13 +98,19 @@ async def post_replays(request: Request) -> Response:
     given = json_object(await read_body(request, _MOST_STATED), _FILTERS, '{"reason": "currency_unknown"}')
     wanted = _selected(given)
     total = Replay()
-    more = await run_in_threadpool(_replay_next, house_of(request), wanted, total)
+    more = await run_in_threadpool(_replay_next, house_of(request), wanted, given, total)
     return json_answer({**quarantining.counted(total), "next": None if more is None else str(more)})
 
 
-def _replay_next(house: House, wanted: quarantining.Asked, total: Replay) -> int | None:
+def _replay_next(
+    house: House, wanted: quarantining.Asked, given: Mapping[str, Any], total: Replay
+) -> int | None:
     with house.pool.connection() as connection:
-        return quarantining.replay_next(connection, house.intake, wanted, total)
+        more = quarantining.replay_next(connection, house.intake, wanted, total)
+    house.trail.acted(
+        "quarantine.replayed", said(entries=total.entries, milestones=total.milestones, **given)
+    )
+    return more
 
 
 def _selected(given: Mapping[str, Any]) -> quarantining.Asked:
@@ -136,10 +145,16 @@ async def post_dismissals(request: Request) -> Response:
     example = '{"actor": "ann", "note": "a wrong delimiter", "reason": "row_ragged"}'
     given = json_object(await read_body(request, _MOST_STATED), ("actor", "note", *_FILTERS), example)
     actor, note = stated(given, "actor", "say who does it"), stated(given, "note", "say why")
-    wanted = _selected({name: value for name, value in given.items() if name in _FILTERS})
-    done, more = await run_in_threadpool(
-        house_of(request).read, quarantining.dismiss_next, wanted, actor, note
-    )
+    chosen = {name: value for name, value in given.items() if name in _FILTERS}
+    wanted = _selected(chosen)
+    house = house_of(request)
+
+    def dismissed() -> tuple[list[int], int | None]:
+        found = house.read(quarantining.dismiss_next, wanted, actor, note)
+        house.trail.acted("quarantine.dismissed", said(entries=len(found[0]), by=actor, **chosen))
+        return found
+
+    done, more = await run_in_threadpool(dismissed)
     return json_answer({"dismissed": len(done), "next": None if more is None else str(more)})
 
 
@@ -157,7 +172,14 @@ async def post_dismissal(request: Request) -> Response:
     example = '{"actor": "ann", "note": "a test of theirs"}'
     given = json_object(await read_body(request, _MOST_STATED), ("actor", "note"), example)
     actor, note = stated(given, "actor", "say who does it"), stated(given, "note", "say why")
-    done = await run_in_threadpool(house_of(request).read, quarantining.dismiss, [number], actor, note)
+    house = house_of(request)
+
+    def dismissed() -> list[int]:
+        found = house.read(quarantining.dismiss, [number], actor, note)
+        house.trail.acted("quarantine.dismissed", said(entry=number, by=actor))
+        return found
+
+    done = await run_in_threadpool(dismissed)
     return json_answer({"quarantine": number, "status": "dismissed", "new": bool(done)})
 
 
@@ -170,20 +192,27 @@ async def get_entry(request: Request) -> Response:
     """The bytes as text where they are UTF-8, else as base64, with the place that each reason points to."""
     number = _entry(request)
     Values(sent(request), {})
-    return json_answer(await run_in_threadpool(house_of(request).read, quarantining.entry, number))
+    house = house_of(request)
+    return json_answer(await run_in_threadpool(house.read, quarantining.entry, number, opener(house.intake)))
 
 
 @router.post(
     "/v1/quarantine/{entry}/replay",
     summary="Read a quarantined message again",
-    openapi_extra={"parameters": [_NUMBER], "responses": responses(401, 404, 409, 503)},
+    openapi_extra={"parameters": [_NUMBER], "responses": responses(401, 404, 409, 422, 503)},
 )
 async def post_replay(request: Request) -> Response:
     """After its mapping, reference data or policy was mended. Answers one outcome per milestone in it."""
     number = _entry(request)
-    results: list[dict[str, Any]] = await run_in_threadpool(
-        quarantining.replay, house_of(request).intake, number
-    )
+    house = house_of(request)
+
+    def replayed() -> list[dict[str, Any]]:
+        found = quarantining.replay(house.intake, number)
+        outcomes = [one["outcome"] for one in found]
+        house.trail.acted("quarantine.replayed", said(entry=number, outcomes=outcomes))
+        return found
+
+    results = await run_in_threadpool(replayed)
     return json_answer({"quarantine": number, "results": results})
 
 
@@ -195,5 +224,8 @@ async def post_replay(request: Request) -> Response:
 async def get_conflicts(request: Request) -> Response:
     """The first recorded content stands; both are kept."""
     after, limit = _page(Values(sent(request), _PAGE))
-    found, more = await run_in_threadpool(house_of(request).read, quarantining.conflicts, after, limit)
+    house = house_of(request)
+    found, more = await run_in_threadpool(
+        house.read, quarantining.conflicts, after, limit, opener(house.intake)
+    )
     return json_answer({"conflicts": found, "next": None if more is None else str(more)})

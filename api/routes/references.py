@@ -8,11 +8,12 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api import references
+from api.access.routing import Guarded
 from api.answers import csv_answer, json_answer
 from api.references import COLUMNS, REFERENCE, STATES
 from api.routes.common import documented, house_of, responses, sent, today
 
-router: Final = APIRouter(tags=["reports"])
+router: Final = APIRouter(route_class=Guarded, tags=["reports"])
 
 _OR_NONE: Final = {"type": ["string", "null"]}
 

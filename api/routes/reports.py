@@ -8,7 +8,9 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api import reading, reporting
+from api import checkpoints, reading, reporting
+from api.access import scoping
+from api.access.routing import Guarded
 from api.answers import csv_answer, json_answer
 from api.parameters import (
     EXPLAIN,
@@ -17,16 +19,18 @@ from api.parameters import (
     REPORT,
     WAITING,
     Parameter,
+    ParameterRefused,
     Question,
     Values,
     question,
 )
+from api.proving import proofs
 from api.routes.common import documented, house_of, responses, sent, today
 from projections import laws, meanings, selfcheck
 from projections.measures import VIEWS
 from projections.questions import ReportRefused
 
-router: Final = APIRouter(tags=["reports"])
+router: Final = APIRouter(route_class=Guarded, tags=["reports"])
 
 _VIEW: Final = {
     "name": "view",
@@ -72,6 +76,7 @@ _ROWS: Final = {
             "items": {"type": "object", "additionalProperties": {"type": "string"}},
         },
         "next": {"type": ["string", "null"], "description": "The `cursor` of the next page."},
+        "proof": {"type": "object", "description": "With `proof`: docs/audit.md."},
     },
 }
 
@@ -91,12 +96,30 @@ async def get_report(request: Request) -> Response:
     view = request.path_params["view"]
     if view not in VIEWS:
         raise ReportRefused(f"there is no report {view[:80]!r}", _REPORTS)
-    asked = question(view, sent(request), today())
+    given = scoping.limited(sent(request))
+    asked = question(view, given, today())
     await house.until(asked.known, asked.at_least, asked.timeout)
+    if asked.proof:
+        return await _proved(request, asked, scoping.told(given))
     answer = await run_in_threadpool(house.read, reporting.report, asked, house.columns)
     if _wants_csv(request, asked):
-        return csv_answer(reporting.as_csv(asked, answer), _around(request, answer))
-    return json_answer(answer)
+        around = _around(request, answer) | scoping.told(given)
+        return csv_answer(reporting.as_csv(asked, answer), around)
+    return json_answer(answer, headers=scoping.told(given))
+
+
+async def _proved(request: Request, asked: Question, headers: dict[str, str]) -> Response:
+    """The answer with its proof, which is made of the answer's bytes as JSON has them."""
+    if _wants_csv(request, asked):
+        raise ParameterRefused("a proof goes with JSON: ask for that, or leave proof out")
+    house = house_of(request)
+    means = checkpoints.Means(house.plan, house.trail.noticed)
+
+    def show(connection: Any, size: int) -> checkpoints.Proof:
+        return checkpoints.proof_for(connection, size, means)
+
+    answer = await run_in_threadpool(house.read, proofs.proved, asked, show)
+    return json_answer(answer, headers=headers)
 
 
 def _wants_csv(request: Request, asked: Question) -> bool:
@@ -135,7 +158,8 @@ def _around(request: Request, answer: dict[str, Any]) -> dict[str, str]:
 async def get_explanation(request: Request) -> Response:
     """Reached by the `explain` link of a row; pinned to the generation and position of that row."""
     house = house_of(request)
-    asked = question(request.path_params["view"], sent(request), today(), explain=True)
+    given = scoping.limited(sent(request))
+    asked = question(request.path_params["view"], given, today(), explain=True)
     await house.until(asked.known, None, asked.timeout)
     return json_answer(await run_in_threadpool(house.read, reporting.explained, asked, house.columns))
 

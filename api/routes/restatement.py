@@ -9,13 +9,14 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api import restating
+from api.access.routing import Guarded
 from api.answers import csv_answer, json_answer
 from api.restating import RESTATEMENT
 from api.routes.common import documented, house_of, responses, sent, today
 from projections.causes import CAUSES
 from projections.measures import VIEWS
 
-router: Final = APIRouter(tags=["reports"])
+router: Final = APIRouter(route_class=Guarded, tags=["reports"])
 
 _VIEW: Final = {
     "name": "view",

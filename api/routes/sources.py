@@ -18,6 +18,8 @@ from adapters.feeds.tallies import Noted, Rejection
 from adapters.feeds.webhook import Basic, BusinessCentral, SalesforceOutbound
 from adapters.preparing import now
 from api import errors, feeds, receiving
+from api.access.appending import check_sources
+from api.access.routing import Guarded
 from api.answers import json_answer
 from api.bodies import BodyTooLarge, read_body
 from api.envelopes import MediaTypeUnknown
@@ -26,7 +28,7 @@ from api.house import House
 from api.parameters import Parameter, ParameterRefused, Values
 from api.routes.common import FEED_NAME, PAGE, documented, house_of, responses, sent
 
-router: Final = APIRouter(tags=["sources"])
+router: Final = APIRouter(route_class=Guarded, tags=["sources"])
 _log: Final = logging.getLogger("cairn.feeds")
 
 #: Bodies up to this size are proven and read on the event loop; larger ones on a thread.
@@ -132,6 +134,7 @@ async def _take(house: House, feed: Feed, request: Request) -> list[dict[str, An
         return told
     received = await _called(len(body), receiving.read, house.intake, feed, message, proof, at)
     items = [item for record in received.records for item in record.items]
+    check_sources(items)
     outcomes = await asyncio.wrap_future(house.intake.submit(items))
     counts = receiving.summed(received, outcomes)
     await asyncio.wrap_future(house.tallies.note(received.noted(counts)))

@@ -9,12 +9,14 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api import feeds, waiting
+from api.access.routing import Guarded
 from api.answers import json_answer
 from api.cursors import CursorRefused
 from api.parameters import Parameter, Values
 from api.routes.common import FEED_NAME, PAGE, documented, house_of, responses, sent
+from api.trail import said
 
-router: Final = APIRouter(tags=["sources"])
+router: Final = APIRouter(route_class=Guarded, tags=["sources"])
 
 _WHICH: Final = {
     "object": Parameter("Only records of this kind.", {"type": "string"}),
@@ -52,9 +54,13 @@ async def post_retry(request: Request) -> Response:
     """Whatever was tried before, of everything that waits or of what the parameters name."""
     house, values = house_of(request), Values(sent(request), _WHICH)
     feed = feeds.known(house.feeds, request.path_params["name"])
-    number = await run_in_threadpool(
-        house.read, waiting.retry, feed, values.text("object"), values.text("id")
-    )
+
+    def retried() -> int:
+        found = house.read(waiting.retry, feed, values.text("object"), values.text("id"))
+        house.trail.acted("source.retried", said(source=feed.name, records=found))
+        return found
+
+    number = await run_in_threadpool(retried)
     return json_answer({"source": feed.name, "retried": number})
 
 

@@ -1,11 +1,12 @@
 """Runs the benchmark, prints each figure beside its limit, and writes them as JSON where asked to.
 
-Order: append against COPY; import of a file of canonical milestones into an empty ledger; rebuild of what
-was imported against COPY out; reports over HTTP on it, as known now and at any moment, and how soon they
-show an append; catch-up of the live projector; single-event POST against a no-op route of the same app;
-import of a source system's records through its mapping; a change of rule previewed, promoted and returned
-under load. `--long` then imports and rebuilds a tenth, the whole and ten times the milestones, each on a
-database of its own. Everything runs on a database of its own, which is thrown away.
+Order: append against COPY; append with the transparency log and without it; import of a file of canonical
+milestones into an empty ledger; rebuild of what was imported against COPY out; reports over HTTP on it, as
+known now and at any moment, and how soon they show an append; catch-up of the live projector; single-event
+POST against a no-op route of the same app; import of a source system's records through its mapping; a change
+of rule previewed, promoted and returned under load. `--long` then imports and rebuilds a tenth, the whole and
+ten times the milestones, each on a database of its own. Everything runs on a database of its own, which is
+thrown away.
 """
 
 from __future__ import annotations
@@ -21,11 +22,22 @@ from pathlib import Path
 from typing import Any
 
 from adapters.postgres.embedded import EmbeddedServer
-from scripts.benching import appending, catching, importing, mapping, rebuilding, serving, switching
+from scripts.benching import (
+    appending,
+    catching,
+    importing,
+    mapping,
+    rebuilding,
+    serving,
+    switching,
+    transparency,
+)
 
 #: Milestones (mapped: records) a second, and ratios, that the figures are held against.
 AIMS = {
     ("append", "ratio"): 0.6,
+    ("transparency", "ratio"): 0.9,
+    ("transparency", "catch_up_rate"): 150_000,
     ("import", "rate"): 40_000,
     ("post", "ratio"): 0.3,
     ("rebuild", "rate"): 150_000,
@@ -43,6 +55,8 @@ def measure(milestones: int, seconds: float, folder: Path) -> Iterator[tuple[str
     with EmbeddedServer(folder / "pg") as url:
         _say(f"append of prepared milestones, {some:,}")
         yield "append", appending.measure(url, "bench_append", some)
+        _say(f"append of prepared milestones with and without the transparency log, {some:,} each")
+        yield "transparency", transparency.measure(url, "bench_tree", some, folder)
         _say(f"import of {milestones:,} milestones")
         imported, memory["import"] = importing.measure(url, "bench", milestones, folder / "events.ndjson")
         yield "import", imported

@@ -34,7 +34,8 @@ BATCH = 5_000
 FEW = 100
 
 
-def _prepared(ledger: Ledger, milestones: int, deals: int) -> list[list[Prepared]]:
+def prepared(ledger: Ledger, milestones: int, deals: int) -> list[list[Prepared]]:
+    """So many milestones in batches, ready for this ledger."""
     batches: list[list[Prepared]] = []
     source = events(milestones, deals, 1)
     while lines := list(islice(source, BATCH)):
@@ -92,7 +93,7 @@ def measure(url: str, schema: str, milestones: int) -> dict[str, float]:
         }
     )
     try:
-        batches = _prepared(ledger, milestones, max(1, milestones // 10))
+        batches = prepared(ledger, milestones, max(1, milestones // 10))
         with (
             psycopg.connect(url, autocommit=True) as owner,
             psycopg.connect(conninfo_for(url, schema, application_name="bench"), autocommit=True) as reader,
@@ -153,7 +154,7 @@ def _compare(
 
 def _writer(owner: psycopg.Connection[Any]) -> int:
     """The process that serves the ledger's writer."""
-    found = owner.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'cairn writer'")
+    found = owner.execute("SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'cairn %: writer'")
     return int(found.fetchall()[0][0])
 
 

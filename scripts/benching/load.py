@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Measured(NamedTuple):
@@ -30,15 +30,21 @@ class Measured(NamedTuple):
         return self.latencies[min(len(self.latencies) - 1, int(len(self.latencies) * share))]
 
 
+#: What the servers of benchmarks are started with, and asked with.
+TOKEN: Final = "a-token-for-benchmarks-only"
+ASKING: Final = {"authorization": f"Bearer {TOKEN}"}
+_ASKING: Final = "".join(f"{name}: {value}\r\n" for name, value in ASKING.items())
+
+
 def post(path: str, body: bytes, media: str) -> bytes:
     """The bytes of a POST request."""
-    head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {media}\r\n"
+    head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\n{_ASKING}content-type: {media}\r\n"
     return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
 
 
 def get(path: str) -> bytes:
     """The bytes of a GET request."""
-    return f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nhost: localhost\r\n{_ASKING}\r\n".encode()
 
 
 async def _connection(port: int, requests: Iterator[bytes], until: float, latencies: list[float]) -> None:

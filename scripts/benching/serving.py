@@ -27,7 +27,7 @@ from adapters.postgres.migrate import migrate
 from api import parameters, reporting
 from scripts.bench_events import events
 from scripts.benching import freshness
-from scripts.benching.load import drive, get, post
+from scripts.benching.load import ASKING, TOKEN, drive, get, post
 from scripts.benching.memory import Peak
 from scripts.benching.questions import questions
 
@@ -41,7 +41,7 @@ def server(url: str, schema: str) -> Iterator[tuple[int, int]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    environment = {**os.environ, "CAIRN_SCHEMA": schema, "CAIRN_TOKEN": "", "CAIRN_NOOP": "1"}
+    environment = {**os.environ, "CAIRN_SCHEMA": schema, "CAIRN_TOKEN": TOKEN, "CAIRN_NOOP": "1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "api.cli", "serve", "--port", str(port), "--database-url", url],
         env=environment,
@@ -123,7 +123,8 @@ def measure_reports(url: str, schema: str, seconds: float) -> tuple[dict[str, di
 def _await_columns(port: int) -> None:
     """Return when reports are read from columns."""
     for _ in range(1_200):
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/status", timeout=30) as answer:
+        asked = urllib.request.Request(f"http://127.0.0.1:{port}/v1/status", headers=ASKING)
+        with urllib.request.urlopen(asked, timeout=30) as answer:
             if json.load(answer).get("columns", {}).get("position") is not None:
                 return
         time.sleep(0.1)

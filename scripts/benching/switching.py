@@ -23,6 +23,7 @@ import psycopg
 
 from adapters.postgres.connections import conninfo_for
 from scripts.bench_events import events
+from scripts.benching.load import ASKING
 from scripts.benching.serving import MEDIA, server
 
 PER_SECOND: Final = 50
@@ -39,7 +40,7 @@ _SETTINGS: Final = {"proration": "monthly", "booking_trigger": "won"}
 def _ask(port: int, method: str, path: str, body: Any = None, media: str = "application/json") -> Any:
     sent = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
     request = urllib.request.Request(
-        f"http://127.0.0.1:{port}{path}", data=sent, method=method, headers={"content-type": media}
+        f"http://127.0.0.1:{port}{path}", data=sent, method=method, headers={"content-type": media, **ASKING}
     )
     with urllib.request.urlopen(request, timeout=600) as answer:
         return json.load(answer)

@@ -39,6 +39,8 @@ class Browser:
         )  # fmt: skip
         self._last = 0
         self._session: str | None = None
+        #: What the browser has told without being asked, as it came.
+        self.heard: list[dict[str, Any]] = []
         target = self._ask("Target.createTarget", url="about:blank")["targetId"]
         self._session = self._ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
 
@@ -56,6 +58,8 @@ class Browser:
                 assert "error" not in told, told
                 result: dict[str, Any] = told["result"]
                 return result
+            if "method" in told:
+                self.heard.append(told)
 
     def _read(self) -> bytes:
         assert self._process.stdout is not None
@@ -64,6 +68,29 @@ class Browser:
             assert byte, "the browser has ended"
             message += byte
         return bytes(message)
+
+    def listen(self) -> None:
+        """From now on the page's complaints are among what is `heard`: errors, and what a policy forbids."""
+        for domain in ("Log", "Runtime", "Audits"):
+            self._ask(f"{domain}.enable")
+
+    def send(self, headers: dict[str, str]) -> None:
+        """Send these with every request of the page."""
+        self._ask("Network.enable")
+        self._ask("Network.setExtraHTTPHeaders", headers=headers)
+
+    def complaints(self) -> list[str]:
+        """What the page and the browser have complained about since `listen`."""
+        found = []
+        for told in self.heard:
+            params = told.get("params", {})
+            if told["method"] == "Log.entryAdded" and params["entry"]["level"] != "info":
+                found.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
+            if told["method"] == "Runtime.exceptionThrown":
+                found.append(str(params["exceptionDetails"]))
+            if told["method"] == "Audits.issueAdded" and "SecurityPolicy" in params["issue"]["code"]:
+                found.append(json.dumps(params["issue"]))
+        return found
 
     def go(self, address: str) -> None:
         """Open an address."""

@@ -65,9 +65,14 @@ def cairn(
 
 
 class ServerProcess:
-    """`cairn serve` or `cairn api` as a process; `client` speaks to it."""
+    """`cairn serve` or `cairn api` as a process; `client` speaks to it.
+
+    On a database of its own it may be open; on the tests' it asks for a token, by default TOKEN.
+    """
 
     def __init__(self, *words: str, env: Mapping[str, str], command: str = "serve") -> None:
+        if "DATABASE_URL" in env:
+            env = {"CAIRN_TOKEN": TOKEN, **env}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "api.cli", command, "--port", "0", *words],
             env=dict(env),

@@ -214,8 +214,8 @@ def test_what_differs_and_what_the_source_does_not_know_is_told_and_left(
         assert row["amounts"] == [{"currency": "EUR", "ledger": "3000.00", "source": "1700.00"}]
         assert len(found["next_steps"]) == 2
         after = client.get("/v1/milestones").json()
-        recorded = [one for one in after["milestones"] if one not in head["milestones"]]
-        assert len(recorded) == 1, "nothing but the control total"
+        recorded = [one["event"]["type"] for one in after["milestones"] if one not in head["milestones"]]
+        assert recorded == ["control_total.reported.v1", "audit.recorded.v1"], "and that it was asked for"
 
 
 def test_what_can_not_be_understood_is_no_completeness(

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from adapters.postgres.migrate import migrate
 from tests.api.browsing import CHROMIUM, Browser
 from tests.api.running import ServerProcess, environment
 from tests.api.samples import order
@@ -22,10 +21,8 @@ def bad(number: str, note: str = "x") -> dict[str, object]:
 
 
 @pytest.fixture
-def server(database_url: str, fresh_schema: str) -> Iterator[ServerProcess]:
-    migrate(database_url, fresh_schema)
-    env = environment(DATABASE_URL=database_url, CAIRN_SCHEMA=fresh_schema)
-    with ServerProcess(env=env) as started:
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    with ServerProcess(env=environment(CAIRN_DATA=str(tmp_path / "data"))) as started:
         hostile = "<img src=x onerror=window.hit=1>"
         sent = [bad("1"), bad("2", hostile), {"not": "an event"}, order("3")]
         started.client.post("/v1/events", json=sent).raise_for_status()
@@ -34,7 +31,7 @@ def server(database_url: str, fresh_schema: str) -> Iterator[ServerProcess]:
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Browser]:
-    with Browser(tmp_path) as opened:
+    with Browser(tmp_path / "profile") as opened:
         yield opened
 
 

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from api.access import Guard, Unauthorised
+from api.access.guard import Guard
+from api.access.refusals import Unauthorised
 from api.settings import Settings, SettingsRefused, load
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
 TOKEN = "0123456789abcdef"
+OIDC = {"oidc_issuer": "https://issuer.example", "oidc_audience": "cairn"}
 
 
 @pytest.fixture(autouse=True)
@@ -36,11 +38,23 @@ def test_every_setting_is_documented_and_nothing_else_is() -> None:
         ("CAIRN_SCHEMA", "a;b"),
         ("CAIRN_MAX_BODY", "1"),
         ("CAIRN_LOG", "loud"),
+        ("CAIRN_ORIGIN", "a ledger"),
+        ("CAIRN_CHECKPOINT_SECONDS", "-1"),
+        ("CAIRN_RATE", "fast"),
+        ("CAIRN_RATE", "1000000/second"),
+        ("CAIRN_OIDC_ISSUER", "http://issuer.example"),
+        ("CAIRN_OIDC_JWKS", "ftp://issuer.example/keys"),
     ],
 )
 def test_a_bad_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsRefused, match=f"^{name}: "):
+        load()
+
+
+def test_an_issuer_and_its_audience_go_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAIRN_OIDC_ISSUER", "https://issuer.example")
+    with pytest.raises(SettingsRefused, match="CAIRN_OIDC_AUDIENCE"):
         load()
 
 
@@ -66,17 +80,23 @@ def test_secrets_are_not_shown() -> None:
         ({"host": "0.0.0.0"}, True),
         ({"host": "::"}, True),
         ({"host": "ledger.example"}, True),
-        ({"database_url": "postgresql:///x"}, False),
+        ({"database_url": "postgresql:///x"}, True),
+        ({"database_url": "postgresql:///x", "token": TOKEN}, False),
+        ({"database_url": "postgresql:///x", **OIDC}, False),
         ({"host": "0.0.0.0", "token": TOKEN}, False),
+        ({"host": "0.0.0.0", **OIDC}, False),
     ],
 )
-def test_only_loopback_is_open_without_a_token(given: dict[str, Any], is_refused: bool) -> None:
+def test_only_our_own_database_on_loopback_is_open_without_keys(
+    given: dict[str, Any], is_refused: bool
+) -> None:
     settings = load(**given)
+    settings.check_access(any_live=True)
     if is_refused:
-        with pytest.raises(SettingsRefused, match="CAIRN_TOKEN"):
-            settings.check_access()
+        with pytest.raises(SettingsRefused, match=r"cairn keys create .* CAIRN_TOKEN"):
+            settings.check_access(any_live=False)
     else:
-        settings.check_access()
+        settings.check_access(any_live=False)
 
 
 def headers(**given: str) -> list[tuple[bytes, bytes]]:
@@ -111,7 +131,7 @@ def test_the_token_lets_in_and_health_needs_none() -> None:
 )
 def test_an_open_ledger_answers_no_other_web_page(sent: dict[str, str]) -> None:
     with pytest.raises(Unauthorised):
-        Guard(None).check("/v1/events", headers(**sent))
+        Guard(may_be_open=True).check("/v1/events", headers(**sent))
 
 
 @pytest.mark.parametrize(
@@ -125,7 +145,7 @@ def test_an_open_ledger_answers_no_other_web_page(sent: dict[str, str]) -> None:
     ],
 )
 def test_an_open_ledger_answers_this_machine(sent: dict[str, str]) -> None:
-    Guard(None).check("/v1/events", headers(**sent))
+    Guard(may_be_open=True).check("/v1/events", headers(**sent))
 
 
 def test_variables_of_other_programs_are_not_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,7 @@ class SourceServer:
                 )
                 outer._serve(self, asked)
 
-            do_GET = do_POST = _answer  # noqa: N815 - the names are the library's
+            do_GET = do_POST = do_PUT = _answer  # noqa: N815 - the names are the library's
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
                 pass

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.contract import CATALOGUE, parse_event
+from domain.contract import SENT, parse_event
 from projections import accounts as a
 from projections.exceptions import codes
 from scripts.cataloguing import __main__ as catalogue
@@ -46,16 +46,16 @@ def test_a_stale_page_fails_the_check_and_is_written_anew(
 
 def test_every_type_has_a_section_an_anchor_and_an_example_in_the_order_of_the_contract() -> None:
     found = page()
-    assert re.findall(r"^### (.*)$", found, re.MULTILINE) == list(CATALOGUE)
+    assert re.findall(r"^### (.*)$", found, re.MULTILINE) == list(SENT)
     assert re.findall(r'^<a id="(.*)"></a>$', found, re.MULTILINE) == list(EXAMPLES)
-    assert [f"{name}.v1" for name in EXAMPLES] == list(CATALOGUE)
+    assert [f"{name}.v1" for name in EXAMPLES] == list(SENT)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_is_a_milestone_of_its_type_that_the_ledger_takes_without_an_exception(name: str) -> None:
     example = EXAMPLES[name]
     assert parse_event(example.then).name == f"{name}.v1"
-    assert meaning(CATALOGUE[f"{name}.v1"].struct).endswith(".")
+    assert meaning(SENT[f"{name}.v1"].struct).endswith(".")
     change = change_of(example)
     assert [signal[2] for signal in change.signals if signal[2].isupper() and signal[8] > 0] == []
 

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 OURS = ("migrate", "api", "projector")
+LAST_STAGE = (ROOT / "scripts" / "Dockerfile").read_text().split("\nFROM ")[-1]
 
 
 def test_it_has_a_database_the_migrations_an_api_and_a_projector() -> None:
@@ -70,10 +71,42 @@ def test_all_of_ours_speak_to_the_same_database_and_schema() -> None:
 
 def test_ours_run_as_a_normal_user_without_privileges_or_a_writable_disk() -> None:
     for name in OURS:
+        assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", SERVICES[name]["user"]), name
         assert SERVICES[name]["cap_drop"] == ["ALL"], name
+        assert "cap_add" not in SERVICES[name], name
+        assert "privileged" not in SERVICES[name], name
         assert SERVICES[name]["read_only"] is True, name
-    stages = (ROOT / "scripts" / "Dockerfile").read_text().split("\nFROM ")
-    assert re.search(r"^USER (?!0\b|root\b)\S+$", stages[-1], re.MULTILINE)
+        assert SERVICES[name]["security_opt"] == ["no-new-privileges:true"], name
+        assert all("noexec" in place for place in SERVICES[name]["tmpfs"]), name
+        assert "volumes" not in SERVICES[name], name
+
+
+def test_the_image_runs_as_the_same_user_by_number_and_knows_whether_it_is_well() -> None:
+    (user,) = re.findall(r"^USER (\S+)$", LAST_STAGE, re.MULTILINE)
+    assert {SERVICES[name]["user"] for name in OURS} == {user}
+    assert "HEALTHCHECK" in LAST_STAGE
+    assert "/readyz" in LAST_STAGE
+
+
+def test_no_secret_gets_into_a_layer() -> None:
+    text = (ROOT / "scripts" / "Dockerfile").read_text()
+    assert not re.search(r"^(ARG|ENV) .*(TOKEN|PASSWORD|SECRET|KEY|DATABASE_URL)", text, re.MULTILINE)
+    # what is copied is named: neither the folder with a ledger in it nor keys beside the sources
+    assert not re.search(r"^COPY \. ", text, re.MULTILINE)
+    ignored = (ROOT / "scripts" / "Dockerfile.dockerignore").read_text().split()
+    assert ignored[0] == "*"
+    assert not [line for line in ignored if "key" in line or ".cairn" in line or ".env" in line]
+
+
+def test_keys_are_handed_in_as_files() -> None:
+    secrets = yaml.safe_load(TEXT)["secrets"]
+    assert all(set(secret) == {"file"} for secret in secrets.values())
+    for name in ("api", "projector"):  # the one signs when it is asked, the other on an interval
+        assert SERVICES[name]["secrets"] == ["signing-key"]
+        assert SERVICES[name]["environment"]["CAIRN_SIGNING_KEY"] == "/run/secrets/signing-key"
+    for name in OURS:
+        for variable, value in SERVICES[name].get("environment", {}).items():
+            assert "KEY" not in variable or str(value).startswith("/run/secrets/"), variable
 
 
 def test_the_image_installs_only_what_is_pinned() -> None:

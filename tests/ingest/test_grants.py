@@ -17,6 +17,8 @@ TABLES = [
     "log", "log_commit", "inbox", "sequence_identity", "deal_key", "deal_link", "payment_crossing",
     "conflict", "quarantine", "quarantine_replay", "awaited", "self_check", "fetched", "taken_file",
     "ignored", "remapped", "source_milestone", "feed_expectation", "reconciliation",
+    "tree_tile", "tree_key", "tree_checkpoint",
+    "personal_secret", "personal_act",
 ]  # fmt: skip
 
 

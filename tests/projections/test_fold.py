@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from domain import milestones as m
-from domain.contract import CATALOGUE, parse_event
+from domain.contract import SENT, parse_event
 from domain.instants import from_date
 from domain.policies import SYSTEM_OF_RECORD
 from projections import fold
@@ -67,11 +67,11 @@ def test_sequences_are_compared_as_numbers_where_they_are() -> None:
 
 
 def test_every_milestone_has_a_rule_or_a_reason_to_have_none() -> None:
-    structs = {described.struct for described in CATALOGUE.values()}
+    structs = {described.struct for described in SENT.values()}
     assert set(SYSTEM_OF_RECORD) == structs
     assert all(SYSTEM_OF_RECORD.values())
     facts = {name: cast("m.AnyMilestone", parse_event(sample)) for name, sample in SAMPLES.items()}
-    assert set(facts) == set(CATALOGUE)
+    assert set(facts) == set(SENT)
     for name, fact in facts.items():
         ways = [
             fold.deal_rule(fact) is not None,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from adapters.sources import SOURCES
-from domain.contract import CATALOGUE, parse_event
+from domain.contract import SENT, parse_event
 from scripts.cataloguing.examples import EXAMPLES
 from scripts.cataloguing.plain import LINE_COLUMNS, column, columns, plain_csv, plain_json, types
 from tests.sources.checks import refused, translated
@@ -31,7 +31,7 @@ def plain(name: str) -> dict[str, Any]:
 
 def fields(name: str, data: dict[str, Any]) -> dict[str, Any]:
     """What a milestone says of its type, without keys and dimensions; lines without what is left out of 0."""
-    told = {field.wire for field in CATALOGUE[f"{name}.v1"].fields} | {"effective_on"}
+    told = {field.wire for field in SENT[f"{name}.v1"].fields} | {"effective_on"}
     return {key: value for key, value in data.items() if key in told and key != "currency"}
 
 
@@ -81,7 +81,7 @@ def test_rows_of_every_type_come_out_as_they_went_in(name: str, tmp_path: Path) 
 
 def column_of(name: str, wire: str) -> str:
     """The column of a field."""
-    found = next((field for field in CATALOGUE[f"{name}.v1"].fields if field.wire == wire), None)
+    found = next((field for field in SENT[f"{name}.v1"].fields if field.wire == wire), None)
     return wire if found is None else column(name, found)
 
 
