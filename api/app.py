@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 from api import console, errors
 from api.access.guarding import guard_of
 from api.access.openapi import describe
-from api.access.routing import unguarded
+from api.access.routing import pattern_finder, unguarded
 from api.house import House
 from api.middleware import Edge
 from api.routes import (
@@ -93,4 +93,4 @@ def build_app(house: House) -> ASGIApp:
         raise RuntimeError(f"routes that api/access/roles.py does not name: {', '.join(found)}")
     proven = [f"/v1/sources/{feed.name}" for feed in house.feeds.values() if feed.proves_its_sender]
     guard = guard_of(house.settings, house.keys, proven)
-    return Edge(app, guard=guard, metrics=house.metrics, trail=house.trail)
+    return Edge(app, guard=guard, metrics=house.metrics, trail=house.trail, pattern_of=pattern_finder(app))

@@ -7,6 +7,7 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from starlette.concurrency import run_in_threadpool
@@ -53,12 +54,22 @@ class Refusals(Protocol):
 
 
 class Edge:
-    """Wraps the whole application. trail: where refusals go."""
+    """Wraps the whole application. trail: where refusals go.
+
+    pattern_of: (method, path) to a route's pattern, for requests that are refused before a route is chosen.
+    """
 
     def __init__(
-        self, app: ASGIApp, *, guard: Guard, metrics: Metrics, trail: Refusals | None = None
+        self,
+        app: ASGIApp,
+        *,
+        guard: Guard,
+        metrics: Metrics,
+        trail: Refusals | None = None,
+        pattern_of: Callable[[str, str], str] = lambda _method, _path: "unmatched",
     ) -> None:
         self._app = app
+        self._pattern_of = pattern_of
         self._guard = guard
         self._metrics = metrics
         self._trail = trail
@@ -112,7 +123,9 @@ class Edge:
 
     def _tell(self, scope: Scope, status: int, seconds: float, caller: Caller) -> None:
         # the pattern, not the path: what callers put into a path is theirs
-        route = getattr(scope.get("route"), "path", "unmatched")
+        route = getattr(scope.get("route"), "path", None)
+        if route is None:
+            route = self._pattern_of(scope["method"], scope["path"])
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.served(method, route, status, seconds)
         if status in STATUSES and self._trail is not None:

@@ -1,13 +1,18 @@
 """Routes that ask for a role before they do anything.
 
 Belongs here: asking the table of roles for the route that was chosen, by the route itself, so that what is
-checked is what is answered. Does not belong here: the table (`roles`).
+checked is what is answered; which route a request was for that was refused before one was chosen. Does not
+belong here: the table (`roles`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from re import Pattern
+
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
 from api.access import roles
@@ -37,3 +42,22 @@ def unguarded(app: FastAPI) -> list[str]:
             if not is_named and not is_ours:
                 found.append(f"{method} {context.path}")
     return found
+
+
+def pattern_finder(app: FastAPI) -> Callable[[str, str], str]:
+    """(method, path) to the pattern of the route that would answer, as the application's routes stand now.
+
+    Where none has the method, one of the path counts; `unmatched` where there is none of that either.
+    """
+    known: list[tuple[frozenset[str], Pattern[str], str]] = [
+        (frozenset(context.methods or ()), compile_path(context.path)[0], context.path)
+        for context in iter_route_contexts(app.routes)
+        if context.path is not None
+    ]
+
+    def find(method: str, path: str) -> str:
+        matching = [(methods, pattern) for methods, expression, pattern in known if expression.match(path)]
+        of_method = (pattern for methods, pattern in matching if method in methods)
+        return next(of_method, matching[0][1] if matching else "unmatched")
+
+    return find

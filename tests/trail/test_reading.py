@@ -95,9 +95,19 @@ def test_a_refused_request_is_an_entry_within_a_few_seconds(lone_client: httpx.C
     [entry] = until(lambda: entries(client, act="request"))
     assert (entry["act"], entry["actor"], entry["count"]) == ("request.refused", "nobody", 3)
     assert (entry["details"]["status"], entry["details"]["method"]) == ("401", "GET")
+    assert entry["details"]["route"] == "/v1/generations", "the pattern, though no route was chosen yet"
     text = json.dumps(client.get(entry["links"]["milestone"]).json())
     assert "not-the-token-at-all" not in text
     assert "in-the-query" not in text
+
+
+def test_the_route_of_a_refusal_is_a_pattern_never_the_path(lone_client: httpx.Client) -> None:
+    client = lone_client
+    assert client.get("/v1/milestones/4711", headers=OTHER).status_code == 401
+    assert client.get("/v1/no-such/path-of-a-caller", headers=OTHER).status_code == 401
+    found = until(lambda: two if len(two := entries(client, act="request")) == 2 else None)
+    routes = {entry["details"]["route"] for entry in found}
+    assert routes == {"/v1/milestones/{position}", "unmatched"}
 
 
 def test_an_act_that_is_refused_is_no_act(lone_client: httpx.Client) -> None:
