@@ -15,9 +15,11 @@ from psycopg import Connection
 
 from domain.instants import from_date
 from domain.policies import DEFAULT_POLICIES, Policies, Version
-from projections import reports
+from projections import bridge, reports
+from projections.bridge import Bridge
 from projections.columns import answering
 from projections.columns.keeping import Columns
+from projections.columns.standing import bridging
 from projections.measures import VIEWS
 from projections.questions import DEAL_DIMENSIONS, PERIODS, Query
 from projections.reports import Report
@@ -56,6 +58,12 @@ class Memory:
     def answer(self, connection: Connection[Any], query: Query) -> Report | None:
         """As projections/reports.InMemory says."""
         found = answering.answer(self.columns, connection, query)
+        self.left += found is None
+        return found
+
+    def bridge(self, connection: Connection[Any], query: bridge.Query) -> Bridge | None:
+        """As projections/bridge.InMemory says."""
+        found = bridging.answer(self.columns, connection, query)
         self.left += found is None
         return found
 
