@@ -20,6 +20,7 @@ from psycopg import Connection
 from api.freshness import Freshness
 from projections import bridge, generations
 from projections.answers import Report
+from projections.exceptions import listing
 from projections.questions import Query
 
 if TYPE_CHECKING:
@@ -100,6 +101,17 @@ class LiveColumns:
         from projections.columns.standing import bridging
 
         return bridging.answer(columns, connection, query)
+
+    def exceptions(
+        self, connection: Connection[Any], query: listing.Query, offset: int, limit: int
+    ) -> listing.Listing | None:
+        """Exceptions; None where the database has to be asked (projections/exceptions/listing.InMemory)."""
+        columns = self._of(query.generation.id)
+        if columns is None:
+            return None
+        from projections.columns.standing import excepting
+
+        return excepting.answer(columns, connection, query, offset, limit)
 
     def _of(self, generation: int) -> Columns | None:
         for columns in (self._columns, self._other):

@@ -48,7 +48,7 @@ class _Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
 class Heads(NamedTuple):
     """Milestones by position less one. instant: microseconds since 1970 UTC; effective: day number.
 
-    source, topic: codes of texts. ends: of ids, in one text. first, recorded: of commits, the first position
+    source, system, topic: codes of texts; system: of that which sent it. ends: of ids, in one text. first, recorded: of commits, the first position
     and the moment. amended: positions of milestones that speak of others, and of those that they speak of,
     in order.
     """
@@ -56,6 +56,7 @@ class Heads(NamedTuple):
     instant: Array
     effective: Array
     source: Array
+    system: Array
     topic: Array
     ends: Array
     first: Array
@@ -73,7 +74,7 @@ class Heads(NamedTuple):
         return found
 
 
-_KINDS: Final = (np.int64, np.int32, np.int32, np.int16, np.int64)
+_KINDS: Final = (np.int64, np.int32, np.int32, np.int32, np.int16, np.int64)
 
 
 class Log:
@@ -81,6 +82,7 @@ class Log:
 
     def __init__(self) -> None:
         self.sources = Texts()
+        self.systems = Texts()
         self.topics = Texts()
         self._ids = bytearray()
         self._columns: list[Array] = [np.zeros(0, kind) for kind in _KINDS]
@@ -92,7 +94,7 @@ class Log:
 
     def id_of(self, position: int) -> str:
         """The id of a milestone."""
-        ends = self._columns[4]
+        ends = self._columns[-1]
         begin = int(ends[position - 2]) if position > 1 else 0
         return self._ids[begin : int(ends[position - 1])].decode()
 
@@ -102,18 +104,19 @@ class Log:
         if after >= upto:
             return self.heads
         self._columns = [_roomy(column, after, upto) for column in self._columns]
-        instants, effective, sources, topics, ends = self._columns
+        instants, effective, sources, systems, topics, ends = self._columns
         del self._ids[int(ends[after - 1]) if after else 0 :]  # left over from where the connection broke
         decode = msgspec.msgpack.Decoder(_Head).decode
         place, targets = after, []
         source_codes, topic_codes = self.sources.code, self.topics.code
-        for position, topic, state in _log_rows(connection, after, upto):
+        for position, topic, system, state in _log_rows(connection, after, upto):
             if position != place + 1:
                 return None
             head = decode(state)
             self._ids += head.id.encode()
             instants[place], effective[place] = head.instant, head.effective
-            sources[place], topics[place] = source_codes(head.source), topic_codes(topic)
+            sources[place], systems[place] = source_codes(head.source), self.systems.code(system)
+            topics[place] = topic_codes(topic)
             place += 1
             ends[place - 1] = len(self._ids)
             if self._awaited and (head.source, head.id) in self._awaited:
@@ -153,7 +156,7 @@ class Log:
     @property
     def bytes(self) -> int:
         """What it takes."""
-        return len(self._ids) + sum(column.nbytes for column in (*self._columns, *self.heads[5:]))
+        return len(self._ids) + sum(column.nbytes for column in (*self._columns, *self.heads[6:]))
 
 
 def _target(topic: str, state: bytes) -> tuple[str, str]:
@@ -171,7 +174,7 @@ def _roomy(column: Array, used: int, wanted: int) -> Array:
     return room
 
 
-def _log_rows(connection: Connection[Any], after: int, upto: int) -> Iterable[tuple[int, str, bytes]]:
+def _log_rows(connection: Connection[Any], after: int, upto: int) -> Iterable[tuple[int, str, str, bytes]]:
     asked = {"after": after, "upto": upto}
     statement = queries.statement("columns_heads")
     if upto - after <= _FETCHED:

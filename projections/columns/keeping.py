@@ -62,6 +62,8 @@ class Columns:
         self.answers = Memo(128)
         #: What is open in all deals, some ten megabytes each.
         self.open = Memo(3)
+        #: Ids of late renewals, by product and milestone: those never change.
+        self.renewals: dict[tuple[int, int], str] = {}
         self._lock = Lock()
 
     @classmethod

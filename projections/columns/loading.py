@@ -106,7 +106,7 @@ def _items(book: Book, before: Items) -> Items:
 def _with_parts(values: Array, own: Array, label: Array) -> tuple[Array, Array]:
     if len(values) == len(own):
         return own, label
-    later = np.divmod(values[len(own) :], _LABELS)
+    later = np.divmod(values[len(own) :], LABELS)
     found = [np.concatenate([a, b.astype(np.int32)]) for a, b in zip((own, label), later, strict=True)]
     return found[0], found[1]
 
@@ -205,22 +205,22 @@ def _codes(texts: Texts) -> Array:
 
 
 #: Numbers of keys go by product, then currency, then deal, so that those of one row mostly follow each other.
-_DEALS: Final = 2**40
-_OWNS: Final = 2**31
+DEALS: Final = 2**40
+OWNS: Final = 2**31
 _NEVER: Final = 2**31
-_LABELS: Final = 2**31
+LABELS: Final = 2**31
 
 
 def _keyed(columns: dict[str, Array], book: Book) -> tuple[Raw, Array]:
     """Postings with keys in place of deals, currencies and products, and the days from which they count."""
-    owns = columns.pop("currency").astype(np.int64) * _DEALS + book.deals.numbers(columns.pop("deal"))
+    owns = columns.pop("currency").astype(np.int64) * DEALS + book.deals.numbers(columns.pop("deal"))
     if not len(book.owns.values):
         book.owns = Index(owns)
     own = book.owns.numbers(owns)
     del owns
     book.lines = _numbered_in(book.lines, own, columns, "line")
     book.objects = _numbered_in(book.objects, own, columns, "object")
-    keys = columns.pop("sku").astype(np.int64) * _OWNS + own
+    keys = columns.pop("sku").astype(np.int64) * OWNS + own
     del own
     if not len(book.keys.values):
         book.keys = Index(keys)
@@ -234,7 +234,7 @@ def _keyed(columns: dict[str, Array], book: Book) -> tuple[Raw, Array]:
 
 def _numbered_in(index: Index, own: Array, columns: dict[str, Array], name: str) -> Index:
     """Labels of a column as numbers of items, each a label in a deal and currency."""
-    values = own * _LABELS + columns[name]
+    values = own * LABELS + columns[name]
     if not len(index.values):
         index = Index(values)
     columns[name] = index.numbers(values).astype(np.int32)
@@ -244,8 +244,8 @@ def _numbered_in(index: Index, own: Array, columns: dict[str, Array], name: str)
 def _grown(before: Keys, keys: Array, days: Array, book: Book) -> Keys:
     """All keys by now. days: on which postings of these keys count."""
     known = len(before.deal)
-    sku, own = np.divmod(book.keys.values[known:], _OWNS)
-    currency, deal = np.divmod(book.owns.values[own], _DEALS)
+    sku, own = np.divmod(book.keys.values[known:], OWNS)
+    currency, deal = np.divmod(book.owns.values[own], DEALS)
     columns: tuple[Array, ...] = (deal, currency, sku, own)
     if known:
         columns = tuple(np.concatenate(both) for both in zip(before[:4], columns, strict=True))

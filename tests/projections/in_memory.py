@@ -19,7 +19,8 @@ from projections import bridge, reports
 from projections.bridge import Bridge
 from projections.columns import answering
 from projections.columns.keeping import Columns
-from projections.columns.standing import bridging
+from projections.columns.standing import bridging, excepting
+from projections.exceptions import listing
 from projections.measures import VIEWS
 from projections.questions import DEAL_DIMENSIONS, PERIODS, Query
 from projections.reports import Report
@@ -64,6 +65,14 @@ class Memory:
     def bridge(self, connection: Connection[Any], query: bridge.Query) -> Bridge | None:
         """As projections/bridge.InMemory says."""
         found = bridging.answer(self.columns, connection, query)
+        self.left += found is None
+        return found
+
+    def exceptions(
+        self, connection: Connection[Any], query: listing.Query, offset: int, limit: int
+    ) -> listing.Listing | None:
+        """As projections/exceptions/listing.InMemory says."""
+        found = excepting.answer(self.columns, connection, query, offset, limit)
         self.left += found is None
         return found
 

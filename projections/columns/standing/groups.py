@@ -61,14 +61,15 @@ def chosen(columns: Columns, connection: Connection[Any], state: State, query: Q
         found &= deal_of == (-1 if place is None else place)
     names = [name for name in filters if name not in ("deal", "currency")]
     for name, column in deal_columns(columns, state, connection, query.at, query.known, names).items():
-        found &= (column.at(0) == _rank_of(columns.book.values[name], filters[name]))[deal_of]
+        found &= (column.at(0) == rank_of(columns.book.values[name], filters[name]))[deal_of]
     if "currency" in filters:
         code = columns.book.currencies.find(filters["currency"])
         found &= keys.currency[keys.of_own] == (-1 if code is None else code)
     return found
 
 
-def _rank_of(texts: Texts, value: str) -> int:
+def rank_of(texts: Texts, value: str) -> int:
+    """The rank of a value, 0 for the empty one, -1 where there is none like it."""
     if value == "":
         return 0
     code = texts.find(value)
@@ -93,7 +94,7 @@ def groups_of(
         most *= len(column.texts)
         if most >= _MOST:
             raise Beyond("more combinations of groups than have numbers")
-        code = code * len(column.texts) + _shown(column)[keys.deal[key]]
+        code = code * len(column.texts) + shown(column)[keys.deal[key]]
     currency = currencies.of[keys.currency[key]]
     codes, number = np.unique(code * len(currencies.texts) + currency, return_inverse=True)
     met = np.unique(currency)
@@ -103,7 +104,7 @@ def groups_of(
     )  # fmt: skip
 
 
-def _shown(column: Column) -> Array:
-    """Ranks of the values on the day; a deal that became part of another has an empty name, which is none."""
+def shown(column: Column) -> Array:
+    """Ranks of values on the day; a deal that became part of another has an empty name, which is none."""
     ranks = column.at(0)
     return np.where(ranks == 1, 0, ranks) if len(column.texts) > 1 and column.texts[1] == "" else ranks

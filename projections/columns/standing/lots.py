@@ -158,12 +158,17 @@ def _counting(rows: Rows, days: Array, opened: FirstOpen) -> Array:
     return found
 
 
-def lots(look: Look, wanted: Callable[[int, int], bool], *, stated: bool = False) -> Iterator[Lot]:
-    """Postings that are effective by the day, by pair; stated: that were stated by then instead."""
+def lots(
+    look: Look, wanted: Callable[[int, int], bool], *, stated: bool = False, spread: bool = False
+) -> Iterator[Lot]:
+    """Postings that are effective by the day, by pair; stated: that were stated by then instead.
+
+    spread: those alone whose amounts are earned over spans of days.
+    """
     for segment in look.state.segments:
         for pair, parts in segment.pairs.items():
             if wanted(*pair):
-                for part in parts:
+                for part in parts[1:] if spread else parts:
                     lot = None if part is None else _lot(look, pair, part, stated=stated)
                     if lot is not None:
                         yield lot

@@ -83,6 +83,14 @@ def _dues(look: Look, place: Array, size: int) -> tuple[Array, Array]:
     return due_of, posted
 
 
+def unapplied(look: Look) -> Array:
+    """By number of a payment, what of it is not applied (negative: more is applied than received)."""
+    found = np.zeros(len(look.state.items.object_own), np.int64)
+    for lot in lots(look, touching({a.UNAPPLIED})):
+        np.add.at(found, lot.object, signed(lot, a.UNAPPLIED, lot.amount))
+    return found
+
+
 def waiting(look: Look) -> Array:
     """By number of (deal, currency), its own cash and credits that are not applied; never negative.
 
@@ -91,11 +99,9 @@ def waiting(look: Look) -> Array:
     items = look.state.items
     keys = look.state.keys
     size = len(keys.of_own)
-    unapplied = np.zeros(len(items.object_own), np.int64)
-    for lot in lots(look, touching({a.UNAPPLIED})):
-        np.add.at(unapplied, lot.object, signed(lot, a.UNAPPLIED, lot.amount))
+    held = unapplied(look)
     credit = np.zeros(size, np.int64)
     for lot in lots(look, touching({a.OPEN_CREDIT})):
         np.add.at(credit, keys.own[lot.key], -signed(lot, a.OPEN_CREDIT, lot.amount))
-    some = np.flatnonzero(unapplied > 0)
-    return added(size, items.object_own[some], unapplied[some]) + np.maximum(credit, 0)
+    some = np.flatnonzero(held > 0)
+    return added(size, items.object_own[some], held[some]) + np.maximum(credit, 0)

@@ -201,8 +201,7 @@ def _facing(columns: Columns, look: Look, won: Wins, split: set[int]) -> list[o.
     of, many = np.unique(single, return_counts=True)
     places = [place for one in split if (place := book.deals.find(one)) is not None]
     wanted = np.concatenate([of[many > 1], np.array(places, np.int64)])
-    currencies = {code: text for text in book.currencies.ranks().texts[1:] if text is not None
-                  for code in [book.currencies.find(text)]}  # fmt: skip
+    currencies = book.currencies.by_code()
     return [
         o.OpenWin(
             int(book.deals.values[keys.deal[key]]), currencies[int(keys.currency[key])], "",
