@@ -18,7 +18,7 @@ import psycopg
 from psycopg import Connection
 
 from api.freshness import Freshness
-from projections import bridge, generations
+from projections import bridge, generations, latency
 from projections.answers import Report
 from projections.exceptions import listing
 from projections.questions import Query
@@ -112,6 +112,15 @@ class LiveColumns:
         from projections.columns.standing import excepting
 
         return excepting.answer(columns, connection, query, offset, limit)
+
+    def latency(self, connection: Connection[Any], query: latency.Query) -> list[latency.Stage] | None:
+        """How long stages take; None where the database has to be asked (projections/latency.InMemory)."""
+        columns = self._of(query.generation.id)
+        if columns is None:
+            return None
+        from projections.columns.standing import timing
+
+        return timing.answer(columns, connection, query)
 
     def _of(self, generation: int) -> Columns | None:
         for columns in (self._columns, self._other):

@@ -29,6 +29,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _FETCHED: Final = 20_000
 #: Bytes that a milestone takes, with an id of some twenty bytes.
 BYTES: Final = 60
+_SUBMITTED: Final = "order.submitted.v1"
 _AMENDING: Final = frozenset({"milestone.corrected.v1", "milestone.voided.v1"})
 
 
@@ -49,8 +50,8 @@ class Heads(NamedTuple):
     """Milestones by position less one. instant: microseconds since 1970 UTC; effective: day number.
 
     source, system, topic: codes of texts; system: of that which sent it. ends: of ids, in one text. first, recorded: of commits, the first position
-    and the moment. amended: positions of milestones that speak of others, and of those that they speak of,
-    in order.
+    and the moment. amended: positions of milestones that others correct or void, in order; spoken: the first
+    position of one that does.
     """
 
     instant: Array
@@ -62,11 +63,16 @@ class Heads(NamedTuple):
     first: Array
     recorded: Array
     amended: Array
+    spoken: Array
 
     @property
     def position(self) -> int:
         """How far they reach."""
         return len(self.instant)
+
+    def amended_by(self, known: int) -> Array:
+        """Milestones that others correct or void, as known by a position, in order."""
+        return self.amended[self.spoken <= known]
 
     def recorded_at(self, positions: Array) -> Array:
         """When milestones were recorded, microseconds since 1970 UTC."""
@@ -86,11 +92,14 @@ class Log:
         self.topics = Texts()
         self._ids = bytearray()
         self._columns: list[Array] = [np.zeros(0, kind) for kind in _KINDS]
-        self._amended: set[int] = set()
-        #: What is spoken of and has not come in yet.
-        self._awaited: set[tuple[str, str]] = set()
+        #: What is spoken of, with the first position of one that does.
+        self._amended: dict[int, int] = {}
+        #: Orders submitted: position and order, in order.
+        self.submitted: list[tuple[int, str]] = []
+        #: The same, of what has not come in yet.
+        self._awaited: dict[tuple[str, str], int] = {}
         none = np.zeros(0, np.int64)
-        self.heads = Heads(*self._columns, none, none, none)
+        self.heads = Heads(*self._columns, none, none, none, none)
 
     def id_of(self, position: int) -> str:
         """The id of a milestone."""
@@ -107,7 +116,7 @@ class Log:
         instants, effective, sources, systems, topics, ends = self._columns
         del self._ids[int(ends[after - 1]) if after else 0 :]  # left over from where the connection broke
         decode = msgspec.msgpack.Decoder(_Head).decode
-        place, targets = after, []
+        place, targets, submitted = after, [], []
         source_codes, topic_codes = self.sources.code, self.topics.code
         for position, topic, system, state in _log_rows(connection, after, upto):
             if position != place + 1:
@@ -120,16 +129,19 @@ class Log:
             place += 1
             ends[place - 1] = len(self._ids)
             if self._awaited and (head.source, head.id) in self._awaited:
-                self._amended.add(position)
+                self._amended[position] = self._awaited[head.source, head.id]
             if topic in _AMENDING:
-                self._amended.add(position)
-                targets.append(_target(topic, state))
+                targets.append((position, _target(topic, state)))
+            elif topic == _SUBMITTED:
+                submitted.append((position, _order(topic, state)))
         if place != upto:
             return None
         self._await(connection, targets, upto)
+        self.submitted += submitted
         first, recorded = self._commits(connection, upto)
         amended = np.array(sorted(self._amended), np.int64)
-        self.heads = Heads(*(column[:upto] for column in self._columns), first, recorded, amended)
+        spoken = np.array([self._amended[position] for position in sorted(self._amended)], np.int64)
+        self.heads = Heads(*(column[:upto] for column in self._columns), first, recorded, amended, spoken)
         return self.heads
 
     def _commits(self, connection: Connection[Any], upto: int) -> tuple[Array, Array]:
@@ -140,23 +152,34 @@ class Log:
         later = np.array([row[0] for row in rows], np.int64)
         return np.concatenate([first, later]), np.concatenate([recorded, np.array(moments, np.int64)])
 
-    def _await(self, connection: Connection[Any], targets: Iterable[tuple[str, str]], upto: int) -> None:
+    def _await(
+        self, connection: Connection[Any], targets: Iterable[tuple[int, tuple[str, str]]], upto: int
+    ) -> None:
         """Note what amendments speak of: what is there, and what may still come."""
-        wanted = {UUID(bytes=message_identity(*target)): target for target in targets}
+        first: dict[tuple[str, str], int] = {}
+        for position, target in targets:
+            first.setdefault(target, position)
+        wanted = {UUID(bytes=message_identity(*target)): target for target in first}
         if not wanted:
             return
         rows = connection.execute(
             queries.statement("columns_identities"), {"identities": [*wanted], "upto": upto}
         ).fetchall()
         for position, identity in rows:
-            self._amended.add(position)
-            del wanted[identity]
-        self._awaited.update(wanted.values())
+            self._amended.setdefault(position, first[wanted.pop(identity)])
+        for target in wanted.values():
+            self._awaited.setdefault(target, first[target])
 
     @property
     def bytes(self) -> int:
         """What it takes."""
         return len(self._ids) + sum(column.nbytes for column in (*self._columns, *self.heads[6:]))
+
+
+def _order(topic: str, state: bytes) -> str:
+    said = CODEC.decode(topic, state)
+    assert isinstance(said, m.OrderSubmitted), "a topic has one type"
+    return said.order
 
 
 def _target(topic: str, state: bytes) -> tuple[str, str]:

@@ -15,9 +15,9 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from psycopg import Connection
 
+from projections.columns import heads as heads_
 from projections.columns import loading
 from projections.columns.bounds import Bounds
-from projections.columns import heads as heads_
 from projections.columns.deals import Dimension, Keys, Names
 from projections.columns.heads import Heads, Log
 from projections.columns.loading import Book, Items

@@ -32,6 +32,7 @@ class Labels:
         self._ends: Array = np.zeros(1, np.int64)
         self._hashes: Array = np.zeros(0, np.int64)
         self._of_hash: Array = np.zeros(0, np.int32)
+        self._stems: Array = np.zeros(1, np.int64)
         self._later: list[str] = []
         self._places: dict[str, int] = {}
         self._order: Array = np.zeros(1, np.int64)
@@ -42,11 +43,13 @@ class Labels:
 
     def load(self, rows: Iterable[tuple[str, int]]) -> None:
         """Take in all texts but the empty one, in their order, each with a hash. Raises Alike."""
-        base, ends, hashes = bytearray(), [0], []
+        base, ends, hashes, stems = bytearray(), [0], [], [hash("")]
         for text, hash_ in rows:
             base += text.encode()
             ends.append(len(base))
             hashes.append(hash_)
+            stems.append(_stem(text))
+        self._stems = np.array(stems, np.int64)
         self._base, self._ends = bytes(base), np.array(ends, np.int64)
         # numbered from 1 on: 0 is the empty text, whose hash is 0
         own = np.array([0, *hashes], np.int64)
@@ -74,7 +77,15 @@ class Labels:
             found = len(self)
             self._places[text] = found
             self._later.append(text)
+            if found >= len(self._stems):
+                self._stems = np.concatenate([self._stems, np.zeros(256 + found // 8, np.int64)])
+            self._stems[found] = _stem(text)
         return found
+
+    @property
+    def stems(self) -> Array:
+        """By number, a hash of the text up to its last slash: of order lines, the order. Good within a deal."""
+        return self._stems
 
     def find(self, text: str) -> int | None:
         """The number of a text, None where it has none."""
@@ -127,5 +138,10 @@ class Labels:
     @property
     def bytes(self) -> int:
         """What it takes, about."""
-        own = (self._ends, self._hashes, self._of_hash, self._order)
+        own = (self._ends, self._stems, self._hashes, self._of_hash, self._order)
         return len(self._base) + sum(column.nbytes for column in own) + 200 * len(self._later)
+
+
+def _stem(text: str) -> int:
+    stem, slash, _ = text.rpartition("/")
+    return hash(stem if slash else text)

@@ -113,8 +113,8 @@ class Raw(NamedTuple):
 
 
 Pair = tuple[int, int]
-#: Accounts of no document and no order line: the forecast, weighted or not.
-_UNNAMED: Final = frozenset({a.SOURCE_PIPELINE, a.LOST, a.WEIGHTED})
+#: Accounts between which there is no document and no order line: the forecast, weighted or not.
+_UNNAMED: Final = frozenset({a.SOURCE_PIPELINE, a.PIPELINE, a.LOST, a.SOURCE_WEIGHTED, a.WEIGHTED})
 
 
 class Segment(NamedTuple):
@@ -145,7 +145,7 @@ def segment_of(given: list[Array]) -> Segment:
         over = found.end != NO_DAY
         some, every = bool(over.any()), bool(over.all())
         own = divmod(int(pair[first]), 65_536)
-        named = not _UNNAMED.intersection(own)
+        named = not _UNNAMED.issuperset(own)
         pairs[own] = (
             None if every else _lean(found, ~over if some else slice(None), spans=False, named=named),
             _lean(found, over, spans=True, named=named) if some else None,

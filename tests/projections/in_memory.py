@@ -15,11 +15,11 @@ from psycopg import Connection
 
 from domain.instants import from_date
 from domain.policies import DEFAULT_POLICIES, Policies, Version
-from projections import bridge, reports
+from projections import bridge, latency, reports
 from projections.bridge import Bridge
 from projections.columns import answering
 from projections.columns.keeping import Columns
-from projections.columns.standing import bridging, excepting
+from projections.columns.standing import bridging, excepting, timing
 from projections.exceptions import listing
 from projections.measures import VIEWS
 from projections.questions import DEAL_DIMENSIONS, PERIODS, Query
@@ -73,6 +73,12 @@ class Memory:
     ) -> listing.Listing | None:
         """As projections/exceptions/listing.InMemory says."""
         found = excepting.answer(self.columns, connection, query, offset, limit)
+        self.left += found is None
+        return found
+
+    def latency(self, connection: Connection[Any], query: latency.Query) -> list[latency.Stage] | None:
+        """As projections/latency.InMemory says."""
+        found = timing.answer(self.columns, connection, query)
         self.left += found is None
         return found
 

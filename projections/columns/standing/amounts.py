@@ -125,9 +125,7 @@ def delivered(look: Look, numbers: Array) -> Asked:
         gone = credit in (a.UNFULFILLED, a.PERFORMANCE_CANCELLED, a.CONCESSION)
         return (debit, credit) == (a.UNFULFILLED, a.RECOGNISED) or (debit == a.RECOGNISED and gone)
 
-    found = [
-        (lot, lot.amount if lot.pair[1] == a.RECOGNISED else -lot.amount) for lot in lots(look, wanted)
-    ]
+    found = [(lot, lot.amount if lot.pair[1] == a.RECOGNISED else -lot.amount) for lot in lots(look, wanted)]
     return _moves(look, numbers, found, stated=False)
 
 
@@ -173,13 +171,13 @@ def uncovered(found: Asked, billed: Array) -> Iterator[tuple[int, date, list[int
 _DAWN: Final = -(2**31)
 
 
-def late_deals(
-    look: Look, now: date, opened_at: Sequence[int], opened_on_: Sequence[date | None]
-) -> Array:
+def late_deals(look: Look, now: date, opened_at: Sequence[int], opened_on_: Sequence[date | None]) -> Array:
     """Places of deals of which something was told that fell into a period that was closed by then."""
     opened = FirstOpen(tuple(opened_at), tuple(opened_on_))
     found = []
-    for lot in lots(look, lambda debit, credit: debit < a.SOURCE_WEIGHTED and not {debit, credit} <= _FORECAST):
+    for lot in lots(
+        look, lambda debit, credit: debit < a.SOURCE_WEIGHTED and not {debit, credit} <= _FORECAST
+    ):
         some = lot.only((lot.effective < from_date(now)) & (lot.position >= opened_at[0]))
         if some.size:
             late = some.effective < opened_on(opened, some.position)

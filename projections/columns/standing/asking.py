@@ -14,18 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg import Connection
 
-from domain.instants import from_date, to_date
-from projections import accounts as a
+from domain.instants import to_date
 from projections import open_items as o
 from projections import references
-from projections.columns.heads import Heads
 from projections.columns.keeping import Columns
-from projections.columns.rows import NO_DAY
 from projections.columns.standing import amounts, receivables
 from projections.columns.standing.amounts import Asked
 from projections.columns.standing.beginnings import begun
 from projections.columns.standing.lines import Lines, labels_of, lines
-from projections.columns.standing.lots import Look, Lot, grouped, lots, place_of, signed
+from projections.columns.standing.lots import Look, grouped, lots, place_of
 from projections.columns.standing.receivables import NEVER
 from projections.columns.standing.wins import wins
 from projections.exceptions.asking import DAY, Asking, Balance, Begun, Found, Head
@@ -84,7 +81,9 @@ class Held(Asking):
         variances = [(account, sums[places].tolist()) for account, sums in found.variance.items()]
         waiting = found.waiting[places].tolist()
         told = []
-        for n, (own, sku) in enumerate(zip(keys.own[places].tolist(), keys.sku[places].tolist(), strict=True)):
+        for n, (own, sku) in enumerate(
+            zip(keys.own[places].tolist(), keys.sku[places].tolist(), strict=True)
+        ):
             variance = {account: sums[n] for account, sums in variances if sums[n]}
             told.append(o.OpenWin(*self._owner(own), self.sku_of[sku], waiting[n], variance, None, None, ()))
         return sorted(told, key=lambda one: one[:3])
@@ -108,10 +107,29 @@ class Held(Asking):
             one = Lines(*row)
             told.append(
                 o.OpenLine(
-                    *self._owner(one.own), self._line(one.line), "", 0, one.usage, one.billed, one.rebilled,
-                    0, one.unbilled, one.performed, 0, one.unfulfilled, one.scheduled, one.scheduled_before,
-                    one.planned, one.is_planned, one.is_ordered, None, None, None, first.get(one.line),
-                    one.is_ratable, [],
+                    *self._owner(one.own),
+                    self._line(one.line),
+                    "",
+                    0,
+                    one.usage,
+                    one.billed,
+                    one.rebilled,
+                    0,
+                    one.unbilled,
+                    one.performed,
+                    0,
+                    one.unfulfilled,
+                    one.scheduled,
+                    one.scheduled_before,
+                    one.planned,
+                    one.is_planned,
+                    one.is_ordered,
+                    None,
+                    None,
+                    None,
+                    first.get(one.line),
+                    one.is_ratable,
+                    [],
                 )  # fmt: skip
             )
         return sorted(told, key=lambda one: one[:3])
@@ -128,8 +146,15 @@ class Held(Asking):
             due = None if one.due == NEVER else to_date(one.due)
             told.append(
                 o.OpenInvoice(
-                    *self._owner(one.own), self._object(one.number), due, one.open, one.disputed, invoiced,
-                    one.is_posted, fact, None,
+                    *self._owner(one.own),
+                    self._object(one.number),
+                    due,
+                    one.open,
+                    one.disputed,
+                    invoiced,
+                    one.is_posted,
+                    fact,
+                    None,
                 )  # fmt: skip
             )
         return sorted(told, key=lambda one: one[:3])
@@ -206,7 +231,9 @@ class Held(Asking):
             code, sku = systems.find(name.system), skus.find(name.id)
             if code is not None and sku is not None:
                 found[code, sku] = False
-        found[:, [0, *(code for text in references.NO_PRODUCT if (code := skus.find(text)) is not None)]] = False
+        found[:, [0, *(code for text in references.NO_PRODUCT if (code := skus.find(text)) is not None)]] = (
+            False
+        )
         return found
 
     def customers(self) -> list[references.Customer]:
@@ -268,9 +295,7 @@ class Held(Asking):
             return "object", amounts.item_of(book, book.objects, own, one.object)
         return "own", own
 
-    def _moves(
-        self, accounts: tuple[int, int], kind: str, numbers: Array
-    ) -> Iterable[tuple[int, Any, int]]:
+    def _moves(self, accounts: tuple[int, int], kind: str, numbers: Array) -> Iterable[tuple[int, Any, int]]:
         """Place among the numbers, day and position of the milestones that began each balance."""
         low, high = accounts
         keys, items = self.look.state.keys, self.look.state.items
@@ -336,7 +361,11 @@ def _delivered(held: Held, **values: Any) -> list[tuple[Any, ...]]:
 
 def _billed(found: Sequence[Any], values: Mapping[str, Any]) -> list[int]:
     of = dict(
-        zip(zip(values["deal"], values["currency"], values["line"], strict=True), values["billed"], strict=True)
+        zip(
+            zip(values["deal"], values["currency"], values["line"], strict=True),
+            values["billed"],
+            strict=True,
+        )
     )
     return [of[row[:3]] for row in found]
 

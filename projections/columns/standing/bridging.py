@@ -63,9 +63,7 @@ def answer(columns: Columns, connection: Connection[Any], query: Query) -> Bridg
     return told(query, shown, by_currency, groups.size, [])
 
 
-def _spans(
-    columns: Columns, connection: Connection[Any], state: State, query: Query
-) -> tuple[State, Spans]:
+def _spans(columns: Columns, connection: Connection[Any], state: State, query: Query) -> tuple[State, Spans]:
     """The bridges of all deals, and of which state they are; what is known by a position never changes."""
     policies = query.generation.policies
     key = "bridge", query.at, query.known, query.basis, policies.to_json()

@@ -57,7 +57,9 @@ def chosen(columns: Columns, connection: Connection[Any], state: State, query: Q
     deal_of = keys.deal[keys.of_own]
     found = np.ones(len(deal_of), bool)
     if "deal" in filters:
-        place = columns.book.deals.find(number_of(connection, filters["deal"], columns.generation, query.known))
+        place = columns.book.deals.find(
+            number_of(connection, filters["deal"], columns.generation, query.known)
+        )
         found &= deal_of == (-1 if place is None else place)
     names = [name for name in filters if name not in ("deal", "currency")]
     for name, column in deal_columns(columns, state, connection, query.at, query.known, names).items():

@@ -15,7 +15,17 @@ from domain.instants import from_date
 from projections import accounts as a
 from projections.columns.keeping import State
 from projections.columns.labels import Labels
-from projections.columns.standing.lots import Look, Lot, added, grouped, lots, place_of, runs, signed, touching
+from projections.columns.standing.lots import (
+    Look,
+    Lot,
+    added,
+    grouped,
+    lots,
+    place_of,
+    runs,
+    signed,
+    touching,
+)
 from projections.columns.texts import Texts
 
 Array = NDArray[Any]
@@ -66,7 +76,9 @@ def lines(look: Look, by_product: Array, grace: int) -> Lines:
         np.add.at(unbilled, moved.line(lot), signed(lot, a.UNBILLED, lot.worth(look)))
     some = np.flatnonzero(unbilled)
     sums = _Sums(look, moved, place_of(some, size), len(some), grace)
-    for lot in lots(look, lambda debit, credit: _BILLED(debit, credit) or _OTHERS(debit, credit), stated=True):
+    for lot in lots(
+        look, lambda debit, credit: _BILLED(debit, credit) or _OTHERS(debit, credit), stated=True
+    ):
         sums.add(lot)
     return Lines(some, state.items.line_own[some].astype(np.int64), unbilled[some], **sums.told())
 
@@ -125,7 +137,9 @@ class _Sums:
     def _flagged(self, name: str) -> Array:
         found = np.zeros(self._size, bool)
         if self._said[name]:
-            *flow, amounts, spread = (np.concatenate(column) for column in zip(*self._said[name], strict=True))
+            *flow, amounts, spread = (
+                np.concatenate(column) for column in zip(*self._said[name], strict=True)
+            )
             order, begins = runs(flow)
             so = np.add.reduceat(amounts[order], begins) != 0
             if name == "is_ratable":

@@ -129,7 +129,9 @@ def of_lines(found: Lines, held: Array, add: Add) -> None:
         if only is not None:
             part = np.where(only, part, 0)
         left = left - part
-        for named, which in (("credit_hold", is_held), (reason, ~is_held)) if unless_held else ((reason, None),):
+        for named, which in (
+            (("credit_hold", is_held), (reason, ~is_held)) if unless_held else ((reason, None),)
+        ):
             some = np.flatnonzero(part if which is None else part * which)
             add(step, named, lines.own[some], part[some])
 
@@ -147,9 +149,7 @@ def of_lines(found: Lines, held: Array, add: Add) -> None:
     take("not_due", left, unless_held=True)
 
 
-def of_invoices(
-    found: Invoices, pools: Array, day: int, name: Callable[[int], str], add: Add
-) -> None:
+def of_invoices(found: Invoices, pools: Array, day: int, name: Callable[[int], str], add: Add) -> None:
     """Why invoices are not paid. pools: by number of (deal, currency), its cash and credits that wait.
 
     name: what an invoice is called.

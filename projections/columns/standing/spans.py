@@ -136,9 +136,7 @@ def _flows(look: Look, size: int) -> Flows:
     return Flows(figures, list(closed.items()), held)
 
 
-def _open(
-    columns: Columns, connection: Connection[Any], look: Look, heads: Heads, add: reasons.Add
-) -> None:
+def _open(columns: Columns, connection: Connection[Any], look: Look, heads: Heads, add: reasons.Add) -> None:
     """The parts that stand in balances."""
     settings = look.policies.at(from_date(look.at)).settings
     won = wins(look)
