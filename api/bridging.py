@@ -168,9 +168,12 @@ def _next(query: Query, wanted: Asked, *, more: bool) -> str | None:
     return cursors.write(cursor, wanted.identity())
 
 
-def answer(connection: Connection[Any], wanted: Asked) -> dict[str, Any]:
+def answer(
+    connection: Connection[Any], wanted: Asked, memory: bridge.InMemory | None = None
+) -> dict[str, Any]:
     """Figures and rows of one page with totals per currency; every row with its `explain`.
 
+    memory: where the journal may be in memory.
     Raises ReportRefused, NoGeneration, GenerationGone, NotYetProjected, CursorRefused.
     """
     with one_moment(connection):
@@ -180,9 +183,9 @@ def answer(connection: Connection[Any], wanted: Asked) -> dict[str, Any]:
         # One policy after the other; skip, room: groups before the page, and left on it.
         skip, room, size = query.offset, query.limit, 0
         for number, generation in enumerate(read):
-            found = bridge.run(connection, query._replace(generation=generation, offset=skip, limit=room))
-            label = {"policy": wanted.policies[number]} if wanted.policies else {}
             asked_ = query._replace(generation=generation)
+            found = bridge.run(connection, asked_._replace(offset=skip, limit=room), memory)
+            label = {"policy": wanted.policies[number]} if wanted.policies else {}
             lists["rows"] += [{**label, **row, "explain": _explain(asked_, row, label)} for row in found.rows]
             for name in ("figures", "totals", "unrated"):
                 lists[name] += [{**label, **one} for one in getattr(found, name)]

@@ -18,8 +18,9 @@ import psycopg
 from psycopg import Connection
 
 from api.freshness import Freshness
-from projections import generations
+from projections import bridge, generations, latency
 from projections.answers import Report
+from projections.exceptions import listing
 from projections.questions import Query
 
 if TYPE_CHECKING:
@@ -85,11 +86,46 @@ class LiveColumns:
 
     def answer(self, connection: Connection[Any], query: Query) -> Report | None:
         """A report; None where the database has to be asked (projections/reports.InMemory)."""
-        for columns in (self._columns, self._other):
-            if columns is not None and columns.generation == query.generation:
-                from projections.columns import answering
+        columns = self._of(query.generation)
+        if columns is None:
+            return None
+        from projections.columns import answering
 
-                return answering.answer(columns, connection, query)
+        return answering.answer(columns, connection, query)
+
+    def bridge(self, connection: Connection[Any], query: bridge.Query) -> bridge.Bridge | None:
+        """A bridge; None where the database has to be asked (projections/bridge.InMemory)."""
+        columns = self._of(query.generation.id)
+        if columns is None:
+            return None
+        from projections.columns.standing import bridging
+
+        return bridging.answer(columns, connection, query)
+
+    def exceptions(
+        self, connection: Connection[Any], query: listing.Query, offset: int, limit: int
+    ) -> listing.Listing | None:
+        """Exceptions; None where the database has to be asked (projections/exceptions/listing.InMemory)."""
+        columns = self._of(query.generation.id)
+        if columns is None:
+            return None
+        from projections.columns.standing import excepting
+
+        return excepting.answer(columns, connection, query, offset, limit)
+
+    def latency(self, connection: Connection[Any], query: latency.Query) -> list[latency.Stage] | None:
+        """How long stages take; None where the database has to be asked (projections/latency.InMemory)."""
+        columns = self._of(query.generation.id)
+        if columns is None:
+            return None
+        from projections.columns.standing import timing
+
+        return timing.answer(columns, connection, query)
+
+    def _of(self, generation: int) -> Columns | None:
+        for columns in (self._columns, self._other):
+            if columns is not None and columns.generation == generation:
+                return columns
         return None
 
     def _keep(self) -> None:

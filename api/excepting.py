@@ -32,7 +32,7 @@ from domain.money import UnknownCurrency, exponent, format_minor
 from projections import deals
 from projections.exceptions.codes import BY_CODE, OWNERS
 from projections.exceptions.handling import STATUSES
-from projections.exceptions.listing import DIMENSIONS, Query, Shown, exceptions
+from projections.exceptions.listing import DIMENSIONS, InMemory, Listing, Query, Shown, listed
 from projections.generations import Generation
 
 VIEW: Final = "exceptions"
@@ -147,14 +147,18 @@ def _pinned(connection: Connection[Any], wanted: Asked) -> tuple[Generation, int
     return books, reading.known_position(connection, wanted.known, books), 0
 
 
-def listing(connection: Connection[Any], wanted: Asked) -> dict[str, Any]:
+def listing(
+    connection: Connection[Any], wanted: Asked, memory: InMemory | None = None
+) -> dict[str, Any]:
     """The answer: one page of rows, and what all pages come to by code and currency.
 
+    memory: where the journal may be in memory.
     Raises NoGeneration, GenerationGone, NotYetProjected, CursorRefused.
     """
     with one_moment(connection):
         generation, known, offset = _pinned(connection, wanted)
-        found = exceptions(connection, _query(connection, wanted, generation, known))
+        query = _query(connection, wanted, generation, known)
+        found = listed(connection, query, offset, wanted.limit, memory)
         end = offset + wanted.limit
         more = cursors.Cursor(known, generation.id, end)
         link = _Links(wanted.at, known, generation.id)
@@ -165,10 +169,10 @@ def listing(connection: Connection[Any], wanted: Asked) -> dict[str, Any]:
             "basis": "restated",
             "generation": generation.id,
             "policies": generation.policies.stamps,
-            "rows": [_row(one, link) for one in found[offset:end]],
+            "rows": [_row(one, link) for one in found.rows],
             "totals": _totals(found),
-            "counts": _counts(found),
-            "next": cursors.write(more, wanted.identity()) if len(found) > end else None,
+            "counts": dict(sorted(found.counts.items())),
+            "next": cursors.write(more, wanted.identity()) if found.size > end else None,
         }
 
 
@@ -187,14 +191,8 @@ def _query(connection: Connection[Any], wanted: Asked, generation: Generation, k
     )
 
 
-def _totals(found: list[Shown]) -> list[dict[str, Any]]:
+def _totals(found: Listing) -> list[dict[str, Any]]:
     """By code and currency: the same money may be at risk under several codes, so these don't add up."""
-    sums: dict[tuple[str, str], list[int]] = {}
-    for one in found:
-        if one.found.amount is not None:
-            held = sums.setdefault((one.found.code, one.found.currency), [0, 0])
-            held[0] += one.found.amount
-            held[1] += 1
     return [
         {
             "code": code,
@@ -202,15 +200,8 @@ def _totals(found: list[Shown]) -> list[dict[str, Any]]:
             "amount_at_risk": format_minor(amount, currency),
             "count": count,
         }
-        for (code, currency), (amount, count) in sorted(sums.items())
+        for (code, currency), (amount, count) in sorted(found.totals.items())
     ]
-
-
-def _counts(found: list[Shown]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for one in found:
-        counts[one.found.code] = counts.get(one.found.code, 0) + 1
-    return dict(sorted(counts.items()))
 
 
 #: In which report, and of which measures, the postings behind an amount are found.

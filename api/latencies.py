@@ -86,15 +86,18 @@ def asked(sent: Iterable[tuple[str, str]], today: date) -> Asked:
     )
 
 
-def answer(connection: Connection[Any], wanted: Asked) -> dict[str, Any]:
-    """One row a stage; durations in whole seconds.
+def answer(
+    connection: Connection[Any], wanted: Asked, memory: latency.InMemory | None = None
+) -> dict[str, Any]:
+    """One row a stage; durations in whole seconds. memory: where the journal may be in memory.
 
     Raises NoGeneration, GenerationGone, NotYetProjected, DealUnknown.
     """
     with one_moment(connection):
         generation = reading.generation(connection, wanted.generation)
         known = reading.known_position(connection, wanted.known, generation)
-        stages = latency.run(connection, Query(wanted.start, wanted.end, known, generation, wanted.filters))
+        query = Query(wanted.start, wanted.end, known, generation, wanted.filters)
+        stages = latency.run(connection, query, memory)
         return {
             "view": "latency",
             "from": None if wanted.start is None else wanted.start.isoformat(),

@@ -6,8 +6,8 @@ Belongs here: groups, pages and totals. Does not belong here: the figures and th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol
 
 from psycopg import Connection
 
@@ -53,9 +53,19 @@ _MANY: Final = 1_000
 Group = tuple[str | None, ...]
 
 
-def run(connection: Connection[Any], query: Query) -> Bridge:
+class InMemory(Protocol):
+    """Something that may know the answer without SQL (projections/columns): the very same one."""
+
+    def bridge(self, connection: Connection[Any], query: Query) -> Bridge | None:
+        """A bridge; None where SQL has to answer."""
+
+
+def run(connection: Connection[Any], query: Query, memory: InMemory | None = None) -> Bridge:
     """Answer a question. Raises ReportRefused."""
     checked("bridge", query.by, query.filters)
+    quick = None if memory is None else memory.bridge(connection, query)
+    if quick is not None:
+        return quick
     dimensions = Dimensions(connection, query.generation.id, query.known, query.at)
     spans, unrated = _spans(connection, query, dimensions)
     spans = {
@@ -76,13 +86,27 @@ def run(connection: Connection[Any], query: Query) -> Bridge:
         group = (*values, currency)
         groups[group] = summed(groups.get(group), span)
     order = sorted(groups, key=lambda group: [(value is not None, value or "") for value in group])
-    page = order[query.offset : query.offset + query.limit]
+    page = [(group, groups[group]) for group in order[query.offset : query.offset + query.limit]]
+    return told(query, page, _totals(groups), len(order), unrated)
+
+
+def told(
+    query: Query,
+    page: Sequence[tuple[Group, Span]],
+    totals: Mapping[str, Span],
+    size: int,
+    unrated: list[dict[str, str]],
+) -> Bridge:
+    """The answer from the groups of a page, in their order, and the bridges of all groups by currency."""
     return Bridge(
-        [row for group in page for row in _rows(query, group, groups[group])],
-        [_named(query, group) | _figures(groups[group], group[-1]) for group in page],
-        _totals(groups),
-        len(order) > query.offset + query.limit,
-        len(order),
+        [row for group, span in page for row in _rows(query, group, span)],
+        [_named(query, group) | _figures(span, group[-1]) for group, span in page],
+        [
+            {"currency": currency, **_figures(span, currency), "rows": _steps(span, currency)}
+            for currency, span in sorted(totals.items())
+        ],
+        size > query.offset + query.limit,
+        size,
         unrated,
     )
 
@@ -131,12 +155,9 @@ def _steps(span: Span, currency: str | None) -> list[dict[str, str | None]]:
     ]
 
 
-def _totals(groups: Mapping[Group, Span]) -> list[dict[str, Any]]:
+def _totals(groups: Mapping[Group, Span]) -> dict[str, Span]:
     found: dict[str, Span] = {}
     for group, span in groups.items():
         currency = group[-1] or ""
         found[currency] = summed(found.get(currency), span)
-    return [
-        {"currency": currency, **_figures(span, currency), "rows": _steps(span, currency)}
-        for currency, span in sorted(found.items())
-    ]
+    return found

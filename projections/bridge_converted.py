@@ -175,6 +175,8 @@ def _whole(figures: tuple[Fraction, ...], parts: Sums) -> Span:
 
 def rounded(span: Span) -> Span:
     """Whole minor units: figures half away from zero, parts by the largest remainder, none left over."""
+    if all(isinstance(amount, int) for amount in (*span.figures, *span.parts.values())):
+        return span
     figures = tuple(_half_away(figure) for figure in span.figures)
     parts: dict[tuple[str, str], int] = {}
     for step, (before, after) in zip(STEPS, pairwise(figures), strict=True):

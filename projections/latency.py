@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 from psycopg import Connection
@@ -113,9 +113,19 @@ class _Moments(NamedTuple):
 _decode_head: Final = msgspec.msgpack.Decoder(Head).decode
 
 
-def run(connection: Connection[Any], query: Query) -> list[Stage]:
+class InMemory(Protocol):
+    """Something that may know the answer without SQL (projections/columns): the very same one."""
+
+    def latency(self, connection: Connection[Any], query: Query) -> list[Stage] | None:
+        """The stages; None where SQL has to answer."""
+
+
+def run(connection: Connection[Any], query: Query, memory: InMemory | None = None) -> list[Stage]:
     """Every stage, then the capture of every role. Raises ReportRefused for filters that there are not."""
     checked("latency", (), (name for name in query.filters if name != "currency"))
+    quick = None if memory is None else memory.latency(connection, query)
+    if quick is not None:
+        return quick
     return _Asking(connection, query).stages()
 
 

@@ -138,6 +138,11 @@ def _parted(
     return found
 
 
+def of_rejection(detail: str) -> str:
+    """The reason that the reason of an order's rejection is."""
+    return detail if detail in _REJECTIONS else "order_rejected"
+
+
 def of_win(win: o.OpenWin, found: Standing, *, is_in_time: bool) -> str:
     """Why a product is won and not ordered, or ordered and not won."""
     key = win.deal, win.currency
@@ -146,8 +151,7 @@ def of_win(win: o.OpenWin, found: Standing, *, is_in_time: bool) -> str:
     if win.won_unordered < 0:
         return "split_merged" if key in found.parted else "orphan_order"
     if win.deal in found.rejected:
-        reason = found.rejected[win.deal]
-        return reason if reason in _REJECTIONS else "order_rejected"
+        return of_rejection(found.rejected[win.deal])
     if win.deal in found.held:
         return "credit_hold"
     if win.deal in found.refused:

@@ -79,14 +79,19 @@ def products(
     connection: Connection[Any], generation: int, at: date, known: int, deals: Iterable[int] | None = None
 ) -> list[Product]:
     """Item numbers that are used or mapped, by system and number. deals: only their use, None for all."""
-    mapped = _mapped(connection, generation, at, known)
-    listed = {name.system for name in mapped}
+    given = mapped(connection, generation, at, known)
+    listed = {name.system for name in given}
     used = _used(connection, generation, "reference_products", at, known, deals)
     found = []
-    for name in sorted({*mapped, *used}):
-        position, product = mapped.get(name, (None, None))
+    for name in sorted({*given, *used}):
+        position, product = given.get(name, (None, None))
         found.append(Product(name, product, position, name.system in listed, used.get(name, Use())))
     return found
+
+
+def approves(connection: Connection[Any], generation: int, at: date, known: int) -> bool:
+    """Whether customers are approved, or rejected, at all."""
+    return bool(_last_words(connection, generation, at, known))
 
 
 def customers(
@@ -126,10 +131,10 @@ def _used(
     return {Name(system, id_): Use(first, since, number) for system, id_, first, since, number in rows}
 
 
-def _mapped(
+def mapped(
     connection: Connection[Any], generation: int, at: date, known: int
 ) -> Mapping[Name, tuple[int, str]]:
-    """By name the product, and the milestone that says so: the last one in business order."""
+    """By item number the product, and the milestone that says so: the last one in business order."""
     said = notices.in_force(connection, generation, known, m.ProductMapped)
     found: dict[Name, tuple[int, str]] = {}
     for position, mapping in _until(said, at):

@@ -88,7 +88,7 @@ async def get_bridge(request: Request) -> Response:
     house = house_of(request)
     wanted = bridging.asked(sent(request), today())
     await house.until(wanted.known, wanted.at_least, wanted.timeout)
-    told = await run_in_threadpool(house.read, bridging.answer, wanted)
+    told = await run_in_threadpool(house.read, bridging.answer, wanted, house.columns)
     if _wants_csv(request, wanted):
         return csv_answer(bridging.as_csv(wanted, told), _around(request, told))
     return json_answer(told)

@@ -97,7 +97,7 @@ async def get_exceptions(request: Request) -> Response:
     house = house_of(request)
     wanted = excepting.asked(sent(request), today())
     await house.until(wanted.known, wanted.at_least, wanted.timeout)
-    answer = await run_in_threadpool(house.read, excepting.listing, wanted)
+    answer = await run_in_threadpool(house.read, excepting.listing, wanted, house.columns)
     if _wants_csv(request, wanted):
         return csv_answer(excepting.as_csv(answer), _around(request, answer))
     return json_answer(answer)

@@ -61,7 +61,7 @@ async def get_latency(request: Request) -> Response:
     house = house_of(request)
     wanted = latencies.asked(sent(request), today())
     await house.until(wanted.known, wanted.at_least, wanted.timeout)
-    told = await run_in_threadpool(house.read, latencies.answer, wanted)
+    told = await run_in_threadpool(house.read, latencies.answer, wanted, house.columns)
     accepted = request.headers.get("accept", "")
     by_accept = "text/csv" in accepted and "application/json" not in accepted
     if wanted.format == "csv" or (wanted.format is None and by_accept):

@@ -6,7 +6,8 @@ another group than in the last one. Does not belong here: adding up (scanning), 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -112,6 +113,15 @@ def asked(columns: Columns, state: State, connection: Connection[Any], query: Qu
         currencies,
         "class" in plain and view.row_class,
     )
+
+
+def deal_columns(
+    columns: Columns, state: State, connection: Connection[Any], at: date, known: int, names: Iterable[str]
+) -> dict[str, Column]:
+    """Names and dimensions of deals on a day, by name; `at(0)` of each."""
+    query = Query("backlog", None, at, known, columns.generation)
+    found = _Asking(columns, state, connection, query, [from_date(at)], periods.ALWAYS_OPEN)
+    return {name: found.column(name) for name in names}
 
 
 def _first_open(columns: Columns, connection: Connection[Any], query: Query) -> FirstOpen:

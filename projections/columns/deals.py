@@ -52,7 +52,7 @@ class Index:
 
     def find(self, value: int) -> int | None:
         """The number of a value, None where it has none."""
-        place = int(np.searchsorted(self._base, value))
+        place = int(self._base.searchsorted(value))
         if place < len(self._base) and int(self._base[place]) == value:
             return place
         return self._later.get(value)

@@ -15,10 +15,12 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from psycopg import Connection
 
+from projections.columns import heads as heads_
 from projections.columns import loading
 from projections.columns.bounds import Bounds
 from projections.columns.deals import Dimension, Keys, Names
-from projections.columns.loading import Book
+from projections.columns.heads import Heads, Log
+from projections.columns.loading import Book, Items
 from projections.columns.rows import Segment, joined, segment_of
 
 AnyValue = TypeVar("AnyValue")
@@ -42,19 +44,26 @@ class State(NamedTuple):
     names: Names
     dimensions: dict[str, Dimension]
     bounds: Bounds
+    items: Items
+    heads: Heads | None
 
 
 class Columns:
     """A generation in memory. Readers take `state`; one thread at a time brings it forward."""
 
-    def __init__(self, generation: int, book: Book, state: State) -> None:
+    def __init__(self, generation: int, book: Book, log: Log | None, state: State) -> None:
         self.generation = generation
         self.book = book
+        self.log = log
         self.state = state
         #: Of arrays as long as the list of deals, and of what is small.
         self.memo = Memo(16)
         self.small = Memo(256)
         self.answers = Memo(128)
+        #: What is open in all deals, some ten megabytes each.
+        self.open = Memo(3)
+        #: Ids of late renewals, by product and milestone: those never change.
+        self.renewals: dict[tuple[int, int], str] = {}
         self._lock = Lock()
 
     @classmethod
@@ -73,11 +82,14 @@ class Columns:
                 )
             book = Book()
             loaded = loading.load(connection, generation, found, book)
+            # reports do without the heads of milestones, open items don't
+            log = Log() if rows * LOADING_BYTES + found.position * heads_.BYTES <= most else None
+            heads = None if log is None else log.forward(connection, found.position)
         book.put_in_order()
-        state = State(loaded.position, (loaded.segment,), *loaded[2:])
+        state = State(loaded.position, (loaded.segment,), *loaded[2:], heads)
         del loaded
         _give_back()
-        return cls(generation, book, state)
+        return cls(generation, book, log, state)
 
     @property
     def size(self) -> int:
@@ -97,7 +109,9 @@ class Columns:
         ]
         said = [column for own in state.dimensions.values() for column in (*own.base, *own.beside)]
         columns = [*state.keys, *state.names, *said, *(column for rows in parts for column in rows)]
-        return sum(column.nbytes for column in columns if column is not None)
+        columns += state.items
+        texts = self.book.labels.bytes + (0 if self.log is None else self.log.bytes)
+        return texts + sum(column.nbytes for column in columns if column is not None)
 
     def at_least(self, connection: Connection[Any], position: int, most: int = MOST_BEHIND) -> State | None:
         """The state, brought to a position that the generation has reached; None where it is far behind."""
@@ -113,7 +127,9 @@ class Columns:
 
     def _forward(self, connection: Connection[Any], position: int) -> State:
         state = self.state
-        found = loading.later(connection, self.generation, state.position, position, self.book, state.keys)
+        found = loading.later(
+            connection, self.generation, state.position, position, self.book, state.keys, state.items
+        )
         segments, bounds = list(state.segments), state.bounds
         if found.raw is not None:
             bounds = bounds.and_(found.raw)
@@ -122,9 +138,11 @@ class Columns:
         for name, said in found.said.items():
             before = dimensions.get(name, loading.NO_DIMENSION)
             dimensions[name] = before.with_(said, position)
+        heads = None if self.log is None else self.log.forward(connection, position)
         return State(
-            position, _settled(segments), found.keys, _with(state.names, found.names), dimensions, bounds
-        )
+            position, _settled(segments), found.keys, _with(state.names, found.names), dimensions, bounds,
+            found.items, heads,
+        )  # fmt: skip
 
 
 def _give_back() -> None:

@@ -17,6 +17,7 @@ from psycopg import Connection
 from projections import queries
 from projections.columns.bounds import Bounds
 from projections.columns.deals import NO_KEYS, NOTHING_SAID, Dimension, Index, Keys, Names, Said
+from projections.columns.labels import Labels
 from projections.columns.rows import NO_DAY, Raw, Segment, segment_of
 from projections.columns.texts import Texts
 
@@ -29,7 +30,7 @@ _VALUES: Final = 1_000
 #: A row of columns_postings.sql.
 _ROW: Final = np.dtype(
     [
-        *((name, ">i8") for name in ("deal", "position", "amount")),
+        *((name, ">i8") for name in ("deal", "position", "amount", "fact", "line", "object")),
         *((name, ">i4") for name in ("stated", "effective", "start", "end", "due")),
         *((name, ">i2") for name in ("debit", "credit", "class")),
         *((name, ">i4") for name in ("sku", "currency")),
@@ -39,7 +40,8 @@ _ROW: Final = np.dtype(
 _KEPT: Final = {
     "deal": np.int64, "position": np.int64, "amount": np.int64, "stated": np.int32, "effective": np.int32,
     "start": np.int32, "end": np.int32, "due": np.int32, "debit": np.int16, "credit": np.int16,
-    "class": np.uint8, "sku": np.int32, "currency": np.int32,
+    "class": np.uint8, "sku": np.int32, "currency": np.int32, "fact": np.int64, "line": np.int32,
+    "object": np.int32,
 }  # fmt: skip
 #: Postings that a page holds, rather too many: memory that is never written to is none.
 _PER_PAGE: Final = 100
@@ -58,7 +60,8 @@ class Size(NamedTuple):
 class Book:
     """What the codes of the columns of one generation stand for. Only one thread may add.
 
-    currencies: by code; like all texts they are never forgotten.
+    currencies: by code; like all texts they are never forgotten. labels: of order lines and documents; lines,
+    objects: of each that a posting names, which (deal, currency) and label it is.
     """
 
     def __init__(self) -> None:
@@ -69,6 +72,9 @@ class Book:
         self.deals = Index(np.zeros(0, np.int64))
         self.owns = Index(np.zeros(0, np.int64))
         self.keys = Index(np.zeros(0, np.int64))
+        self.labels = Labels()
+        self.lines = Index(np.zeros(0, np.int64))
+        self.objects = Index(np.zeros(0, np.int64))
 
     def put_in_order(self) -> None:
         """Work out the order of all texts, so that no question has to."""
@@ -77,6 +83,32 @@ class Book:
 
 
 NO_DIMENSION: Final = Dimension(NOTHING_SAID, 0, NOTHING_SAID)
+
+
+class Items(NamedTuple):
+    """What order lines and documents are of, by number: number of (deal, currency), and of the label."""
+
+    line_own: Array
+    line_label: Array
+    object_own: Array
+    object_label: Array
+
+
+NO_ITEMS: Final = Items(*(np.zeros(0, np.int32) for _ in range(4)))
+
+
+def _items(book: Book, before: Items) -> Items:
+    """All items by now."""
+    lines = _with_parts(book.lines.values, before.line_own, before.line_label)
+    return Items(*lines, *_with_parts(book.objects.values, before.object_own, before.object_label))
+
+
+def _with_parts(values: Array, own: Array, label: Array) -> tuple[Array, Array]:
+    if len(values) == len(own):
+        return own, label
+    later = np.divmod(values[len(own) :], LABELS)
+    found = [np.concatenate([a, b.astype(np.int32)]) for a, b in zip((own, label), later, strict=True)]
+    return found[0], found[1]
 
 
 class Loaded(NamedTuple):
@@ -88,6 +120,7 @@ class Loaded(NamedTuple):
     names: Names
     dimensions: dict[str, Dimension]
     bounds: Bounds
+    items: Items
 
 
 def size(connection: Connection[Any], generation: int) -> Size | None:
@@ -104,7 +137,9 @@ def load(connection: Connection[Any], generation: int, found: Size, book: Book) 
     for sku, currency in texts:
         book.skus.code(sku)
         book.currencies.code(currency)
+    book.labels.load(_streamed(connection, "columns_labels", generation, found.position))
     columns = _postings(connection, generation, found, book)
+    book.labels.forget_hashes()
     named = _named(_streamed(connection, "columns_names", generation, found.position), book)
     said = _said_by_value(connection, generation, found.position, book)
     book.deals = Index(np.concatenate([columns["deal"], named.deal, *(own.deal for own in said.values())]))
@@ -119,7 +154,7 @@ def load(connection: Connection[Any], generation: int, found: Size, book: Book) 
         for name, own in said.items()
     }
     names = named._replace(deal=book.deals.numbers(named.deal))
-    return Loaded(found.position, segment_of(given), keys, names, dimensions, bounds)
+    return Loaded(found.position, segment_of(given), keys, names, dimensions, bounds, _items(book, NO_ITEMS))
 
 
 def _streamed(
@@ -140,7 +175,8 @@ def _postings(connection: Connection[Any], generation: int, found: Size, book: B
         "skus": book.skus.ranks().texts[1:],
         "currencies": book.currencies.ranks().texts[1:],
     }
-    coded = {"sku": _codes(book.skus), "currency": _codes(book.currencies)}
+    coded = {"sku": _codes(book.skus).__getitem__, "currency": _codes(book.currencies).__getitem__}
+    coded |= dict.fromkeys(("line", "object"), book.labels.hashed)
     # into place at once: blocks that are put together later leave holes in the heap, which it keeps
     columns = {name: np.empty((found.pages + 1) * _PER_PAGE, kind) for name, kind in _KEPT.items()}
     size_ = 0
@@ -155,7 +191,7 @@ def _postings(connection: Connection[Any], generation: int, found: Size, book: B
         for name, into in columns.items():
             if size_ + len(read) > len(into):
                 columns[name] = into = np.concatenate([into, np.empty(len(into) + len(read), into.dtype)])
-            into[size_ : size_ + len(read)] = coded[name][read[name]] if name in coded else read[name]
+            into[size_ : size_ + len(read)] = coded[name](read[name]) if name in coded else read[name]
         size_ += len(read)
     return {name: column[:size_] for name, column in columns.items()}
 
@@ -169,33 +205,47 @@ def _codes(texts: Texts) -> Array:
 
 
 #: Numbers of keys go by product, then currency, then deal, so that those of one row mostly follow each other.
-_DEALS: Final = 2**40
-_OWNS: Final = 2**31
+DEALS: Final = 2**40
+OWNS: Final = 2**31
 _NEVER: Final = 2**31
+LABELS: Final = 2**31
 
 
 def _keyed(columns: dict[str, Array], book: Book) -> tuple[Raw, Array]:
     """Postings with keys in place of deals, currencies and products, and the days from which they count."""
-    owns = columns.pop("currency").astype(np.int64) * _DEALS + book.deals.numbers(columns.pop("deal"))
+    owns = columns.pop("currency").astype(np.int64) * DEALS + book.deals.numbers(columns.pop("deal"))
     if not len(book.owns.values):
         book.owns = Index(owns)
-    keys = columns.pop("sku").astype(np.int64) * _OWNS + book.owns.numbers(owns)
+    own = book.owns.numbers(owns)
     del owns
+    book.lines = _numbered_in(book.lines, own, columns, "line")
+    book.objects = _numbered_in(book.objects, own, columns, "object")
+    keys = columns.pop("sku").astype(np.int64) * OWNS + own
+    del own
     if not len(book.keys.values):
         book.keys = Index(keys)
     raw = Raw(
         columns["debit"], columns["credit"], columns["position"], book.keys.numbers(keys).astype(np.int32),
         columns["amount"], columns["effective"], columns["stated"], columns["class"], columns["due"],
-        columns["start"], columns["end"],
+        columns["start"], columns["end"], columns["fact"], columns["line"], columns["object"],
     )  # fmt: skip
     return raw, np.minimum(raw.effective, raw.stated)
+
+
+def _numbered_in(index: Index, own: Array, columns: dict[str, Array], name: str) -> Index:
+    """Labels of a column as numbers of items, each a label in a deal and currency."""
+    values = own * LABELS + columns[name]
+    if not len(index.values):
+        index = Index(values)
+    columns[name] = index.numbers(values).astype(np.int32)
+    return index
 
 
 def _grown(before: Keys, keys: Array, days: Array, book: Book) -> Keys:
     """All keys by now. days: on which postings of these keys count."""
     known = len(before.deal)
-    sku, own = np.divmod(book.keys.values[known:], _OWNS)
-    currency, deal = np.divmod(book.owns.values[own], _DEALS)
+    sku, own = np.divmod(book.keys.values[known:], OWNS)
+    currency, deal = np.divmod(book.owns.values[own], DEALS)
     columns: tuple[Array, ...] = (deal, currency, sku, own)
     if known:
         columns = tuple(np.concatenate(both) for both in zip(before[:4], columns, strict=True))
@@ -252,11 +302,13 @@ class Later(NamedTuple):
     keys: Keys
     names: Names
     said: dict[str, Said]
+    items: Items
 
 
 def later(
-    connection: Connection[Any], generation: int, after: int, upto: int, book: Book, before: Keys
-) -> Later:
+    connection: Connection[Any], generation: int, after: int, upto: int, book: Book, before: Keys,
+    items: Items,
+) -> Later:  # fmt: skip
     """Read what became known after a position, up to another."""
     asked = {"after": after, "upto": upto, "none": NO_DAY}
 
@@ -270,20 +322,21 @@ def later(
     names = named._replace(deal=book.deals.numbers(named.deal))
     if postings:
         raw, first = _keyed(_columns(postings, book), book)
-        return Later(raw, _grown(before, raw.key, first, book), names, said)
+        return Later(raw, _grown(before, raw.key, first, book), names, said, _items(book, items))
     none = np.zeros(0, np.int64)
     grown = len(book.deals.values) > len(before.first)
-    return Later(None, _grown(before, none, none, book) if grown else before, names, said)
+    return Later(None, _grown(before, none, none, book) if grown else before, names, said, items)
 
 
 def _columns(rows: Iterable[tuple[Any, ...]], book: Book) -> dict[str, Array]:
     """Rows of columns_postings_later.sql as columns."""
     order = (
         "deal", "position", "amount", "stated", "effective", "start", "end", "due", "debit", "credit",
-        "class", "sku", "currency",
+        "class", "sku", "currency", "fact", "line", "object",
     )  # fmt: skip
     columns = dict(zip(order, zip(*rows, strict=True), strict=True))
-    texts = {"sku": book.skus, "currency": book.currencies}
+    texts: dict[str, Texts | Labels] = {"sku": book.skus, "currency": book.currencies}
+    texts |= {"line": book.labels, "object": book.labels}
     found = {}
     for name, values in columns.items():
         own = [texts[name].code(value) for value in values] if name in texts else values

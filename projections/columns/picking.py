@@ -125,8 +125,8 @@ def _within(part: Part, wanted: Wanted, only: Only) -> Rows:
         since = None if only.opened.positions or rows.end is not None else wanted.since
         first, end = part.zones.within(since, wanted.upto)
     if only.after:
-        first = max(first, _place(rows.position, only.after))
-    end = max(first, min(end, rows.size, _place(rows.position, only.known)))
+        first = max(first, known_rows(rows.position, only.after))
+    end = max(first, min(end, rows.size, known_rows(rows.position, only.known)))
     return rows if first == 0 and end == rows.size else rows.part(slice(first, end))
 
 
@@ -159,7 +159,7 @@ def taken(column: Array, which: Which) -> Array:
     return found
 
 
-def _place(positions: Array, position: int) -> int:
+def known_rows(positions: Array, position: int) -> int:
     """How many positions, in order, are up to one."""
     if position >= int(positions[-1]):
         return len(positions)

@@ -12,6 +12,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from projections import accounts as a
+
 Array = NDArray[Any]
 
 #: Where a posting has no such day.
@@ -26,7 +28,9 @@ class Rows(NamedTuple):
     """Some postings, in the order of recording. Days are day numbers, amounts minor units.
 
     key: number of (deal, currency, product). stated None: the days of `effective`. class_: number. due:
-    NO_DAY where there is none. start, end: of a span. None: no row has one.
+    NO_DAY where there is none. start, end: of a span. None: no row has one. fact: position of the milestone
+    that it speaks of, None: that of `position`. line, object: number of (deal, currency, text), the text
+    empty where the posting names none; None: not kept of these accounts.
     """
 
     position: Array
@@ -38,6 +42,9 @@ class Rows(NamedTuple):
     due: Array | None
     start: Array | None
     end: Array | None
+    fact: Array | None
+    line: Array | None
+    object: Array | None
 
     @property
     def size(self) -> int:
@@ -100,9 +107,14 @@ class Raw(NamedTuple):
     due: Array
     start: Array
     end: Array
+    fact: Array
+    line: Array
+    object: Array
 
 
 Pair = tuple[int, int]
+#: Accounts between which there is no document and no order line: the forecast, weighted or not.
+_UNNAMED: Final = frozenset({a.SOURCE_PIPELINE, a.PIPELINE, a.LOST, a.SOURCE_WEIGHTED, a.WEIGHTED})
 
 
 class Segment(NamedTuple):
@@ -132,14 +144,16 @@ def segment_of(given: list[Array]) -> Segment:
         found = Raw(none, none, *(column[first:upto] for column in columns))
         over = found.end != NO_DAY
         some, every = bool(over.any()), bool(over.all())
-        pairs[divmod(int(pair[first]), 65_536)] = (
-            None if every else _lean(found, ~over if some else slice(None), spans=False),
-            _lean(found, over, spans=True) if some else None,
+        own = divmod(int(pair[first]), 65_536)
+        named = not _UNNAMED.issuperset(own)
+        pairs[own] = (
+            None if every else _lean(found, ~over if some else slice(None), spans=False, named=named),
+            _lean(found, over, spans=True, named=named) if some else None,
         )
     return Segment(size, pairs)
 
 
-def _lean(raw: Raw, which: Any, *, spans: bool) -> Part:
+def _lean(raw: Raw, which: Any, *, spans: bool, named: bool) -> Part:
     """Without the columns that say nothing, copied so that nothing else is kept alive."""
 
     def some(column: Array, none: int) -> Array | None:
@@ -147,10 +161,11 @@ def _lean(raw: Raw, which: Any, *, spans: bool) -> Part:
         return own if bool((own != none).any()) else None
 
     effective, stated = np.array(raw.effective[which]), np.array(raw.stated[which])
-    position = raw.position[which]
+    position, fact = raw.position[which], raw.fact[which]
+    size = np.int32 if int(position[-1]) < _SMALL else np.int64
     return part_of(
         Rows(
-            position.astype(np.int32 if int(position[-1]) < _SMALL else np.int64),
+            position.astype(size),
             np.array(raw.key[which]),
             np.array(raw.amount[which]),
             effective,
@@ -159,6 +174,9 @@ def _lean(raw: Raw, which: Any, *, spans: bool) -> Part:
             some(raw.due, NO_DAY),
             np.array(raw.start[which]) if spans else None,
             np.array(raw.end[which]) if spans else None,
+            None if np.array_equal(position, fact) else fact.astype(size),
+            np.array(raw.line[which]) if named else None,
+            np.array(raw.object[which]) if named else None,
         )
     )
 
@@ -177,7 +195,6 @@ def _joined(found: Sequence[Part | None]) -> Part | None:
     if len(held) <= 1:
         return held[0] if held else None
     parts = [part.rows for part in held]
-    none = {"class_": 0, "due": NO_DAY}
     columns: list[Array | None] = []
     for name in Rows._fields:
         own = [getattr(rows, name) for rows in parts]
@@ -186,10 +203,17 @@ def _joined(found: Sequence[Part | None]) -> Part | None:
             continue
         like = next(column for column in own if column is not None)
         filled = [
-            (rows.effective if name == "stated" else np.full(rows.size, none[name], like.dtype))
-            if column is None
-            else column
+            _filled(rows, name, like) if column is None else column
             for rows, column in zip(parts, own, strict=True)
         ]
         columns.append(np.concatenate(filled))
     return part_of(Rows(*columns))  # type: ignore[arg-type] # those that every row has are never None
+
+
+def _filled(rows: Rows, name: str, like: Array) -> Array:
+    """A column that some rows don't have, beside others that do."""
+    if name == "stated":
+        return rows.effective
+    if name == "fact":
+        return rows.position
+    return np.full(rows.size, NO_DAY if name == "due" else 0, like.dtype)

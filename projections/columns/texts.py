@@ -59,6 +59,10 @@ class Texts:
         """The code of a text, None where it has none."""
         return self._codes.get(text)
 
+    def by_code(self) -> list[str]:
+        """All texts that have codes by now, each at its code; at 0 the empty one."""
+        return ["", *self._codes]
+
     def ranks(self) -> Ranks:
         """The ranks of all texts that have codes by now."""
         if self._new:

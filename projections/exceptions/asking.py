@@ -16,7 +16,7 @@ from psycopg import Connection
 
 from domain import milestones as m
 from domain.instants import from_date
-from projections import open_items, queries
+from projections import open_items, queries, references
 from projections.generations import Generation
 from projections.open_items import Condition, OpenCash, OpenInvoice, OpenLine, OpenWin
 
@@ -152,6 +152,12 @@ class Asking:
         """Payments with unapplied cash."""
         return open_items.cash(self.connection, self.generation.id, self.at, self.known, self.deals)
 
+    def subjects(self, positions: Iterable[int]) -> dict[int, str]:
+        """What milestones speak of, by position."""
+        chosen = set(positions)
+        heads = Asking.heads(self, chosen)
+        return {position: heads[position].subject for position in chosen}
+
     def heads(self, positions: Iterable[int]) -> Mapping[int, Head]:
         """The heads of milestones; corrected ones with the time and day of what they were corrected to."""
         missing = sorted({position for position in positions if position not in self._heads})
@@ -168,6 +174,14 @@ class Asking:
         """The milestones that findings are about, by position, as they stand; no corrections and voids."""
         positions = {one.fact for one in standing}
         return open_items.milestones(self.connection, positions, self.known, self.generation.policies)
+
+    def products(self) -> list[references.Product]:
+        """Item numbers in use; those that are mapped, or of systems without a list, may be left out."""
+        return references.products(self.connection, self.generation.id, self.at, self.known, self.deals)
+
+    def customers(self) -> list[references.Customer]:
+        """Customers in use; where none are approved at all, they may be left out."""
+        return references.customers(self.connection, self.generation.id, self.at, self.known, self.deals)
 
     def _amend(self, positions: Iterable[int]) -> None:
         amended = open_items.milestones(self.connection, positions, self.known, self.generation.policies)

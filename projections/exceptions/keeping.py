@@ -58,15 +58,15 @@ def closed_period_milestone(asking: Asking) -> Iterator[Found]:
     if now is None:
         return
     rows = asking.rows("exceptions_closed", now=now, **opened.values())
-    asking.heads(row[1] for row in rows)
+    heads = asking.heads(row[1] for row in rows)
+    subjects = asking.subjects(row[1] for row in rows)
     for deal, position, currency, amount, first, last in rows:
-        head = asking.heads((position,))[position]
         yield Found(
             "CLOSED_PERIOD_MILESTONE",
             deal,
             (position,),
-            head.instant,
-            head.subject,
+            heads[position].instant,
+            subjects[position],
             currency,
             int(amount),
             _months(first, last),

@@ -6,12 +6,12 @@ rises (the other modules of this folder), how an answer is written (api/exceptin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date
 from functools import partial
 from hashlib import sha256
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from psycopg import Connection
 
@@ -87,15 +87,54 @@ class Shown(NamedTuple):
     handling: Handling
 
 
+class Listing(NamedTuple):
+    """A page, the oldest first, and what all pages come to. size: exceptions on all of them.
+
+    totals: (code, currency) -> amount at risk in minor units, and how many have one. counts: by code.
+    """
+
+    rows: list[Shown]
+    totals: dict[tuple[str, str], tuple[int, int]]
+    counts: dict[str, int]
+    size: int
+
+
+class InMemory(Protocol):
+    """Something that may know the answer without SQL's scans (projections/columns): the very same one."""
+
+    def exceptions(
+        self, connection: Connection[Any], query: Query, offset: int, limit: int
+    ) -> Listing | None:
+        """A page; None where SQL has to answer."""
+
+
+def listed(
+    connection: Connection[Any], query: Query, offset: int, limit: int, memory: InMemory | None = None
+) -> Listing:
+    """A page of what there is."""
+    quick = None if memory is None else memory.exceptions(connection, query, offset, limit)
+    if quick is not None:
+        return quick
+    found = exceptions(connection, query)
+    totals: dict[tuple[str, str], tuple[int, int]] = {}
+    counts: dict[str, int] = {}
+    for one in (shown.found for shown in found):
+        counts[one.code] = counts.get(one.code, 0) + 1
+        if one.amount is not None:
+            amount, number = totals.get((one.code, one.currency), (0, 0))
+            totals[one.code, one.currency] = amount + one.amount, number + 1
+    return Listing(found[offset : offset + limit], totals, counts, len(found))
+
+
 def exceptions(connection: Connection[Any], query: Query) -> list[Shown]:
     """What there is, the oldest first."""
     asking = Asking(connection, query.generation, query.at, query.known, query.deals)
     found = [
-        one for one in _derived(asking, query) if query.currency is None or one.currency == query.currency
+        one for one in derived(asking, query) if query.currency is None or one.currency == query.currency
     ]
-    found = _filtered(asking, query, found)
+    found = filtered(asking, query, found)
     told = handlings(connection, query.generation.id, query.known)
-    named = _names(asking, found)
+    named = names(asking, found)
     shown = []
     for one in found:
         id_ = identity(asking, one)
@@ -105,17 +144,20 @@ def exceptions(connection: Connection[Any], query: Query) -> list[Shown]:
             name = None if one.deal is None else named.get(one.deal)
             shown.append(Shown(id_, one, name, None, age, handling))
     shown.sort(key=lambda one: (one.found.since, one.found.code, one.deal or "", one.id))
-    return _with_customers(asking, shown)
+    return with_customers(asking, shown)
 
 
 def exists(connection: Connection[Any], query: Query, id_: str) -> bool:
     """Whether there is an exception of this id, however it is being handled; looks no further than to it."""
     asking = Asking(connection, query.generation, query.at, query.known, query.deals)
-    return any(identity(asking, one) == id_ for one in _derived(asking, query))
+    return any(identity(asking, one) == id_ for one in derived(asking, query))
 
 
-def _derived(asking: Asking, query: Query) -> Iterator[Found]:
+def derived(asking: Asking, query: Query, without: Collection[str] = ()) -> Iterator[Found]:
+    """All that is asked for, however it is being handled. without: codes that are left out."""
     for code, derive in DERIVED:
+        if code in without:
+            continue
         if query.codes and code not in query.codes:
             continue
         if query.owners and BY_CODE[code].owner not in query.owners:
@@ -123,7 +165,8 @@ def _derived(asking: Asking, query: Query) -> Iterator[Found]:
         yield from derive(asking)
 
 
-def _filtered(asking: Asking, query: Query, found: list[Found]) -> list[Found]:
+def filtered(asking: Asking, query: Query, found: list[Found]) -> list[Found]:
+    """Those of deals whose dimensions are asked for."""
     if not query.filters:
         return found
     values = dimensions(asking, {one.deal for one in found if one.deal is not None}, tuple(query.filters))
@@ -154,7 +197,8 @@ def dimensions(asking: Asking, deals: Iterable[int], names: tuple[str, ...]) -> 
     }
 
 
-def _names(asking: Asking, found: Iterable[Found]) -> dict[int, str]:
+def names(asking: Asking, found: Iterable[Found]) -> dict[int, str]:
+    """What the deals of exceptions are called."""
     of = sorted({one.deal for one in found if one.deal is not None})
     rows = asking.rows("exceptions_names", of=of) if of else []
     return {deal: name for deal, name in rows if name}
@@ -174,7 +218,8 @@ def identity(asking: Asking, one: Found) -> str:
     return sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def _with_customers(asking: Asking, shown: list[Shown]) -> list[Shown]:
+def with_customers(asking: Asking, shown: list[Shown]) -> list[Shown]:
+    """With the customers of their deals."""
     values = dimensions(
         asking, {one.found.deal for one in shown if one.found.deal is not None}, ("customer",)
     )

@@ -14,20 +14,14 @@ from projections.exceptions.asking import Asking, Found, midnight
 
 def unmapped_sku(asking: Asking) -> Iterator[Found]:
     """Item numbers in use that are not mapped, of systems of which others are."""
-    found = references.products(
-        asking.connection, asking.generation.id, asking.at, asking.known, asking.deals
-    )
-    for one in found:
+    for one in asking.products():
         if one.listed and one.product is None and one.use.first is not None:
             yield _gap("UNMAPPED_SKU", one.name, one.use)
 
 
 def missing_customer(asking: Asking) -> Iterator[Found]:
     """Customers of deals that nobody has approved, where customers are approved at all."""
-    found = references.customers(
-        asking.connection, asking.generation.id, asking.at, asking.known, asking.deals
-    )
-    for one in found:
+    for one in asking.customers():
         if one.listed and not one.approved and one.use.first is not None:
             yield _gap("MISSING_CUSTOMER", one.name, one.use)
 

@@ -57,6 +57,7 @@ def found(asking: Asking, code: str) -> Iterator[Found]:
 def _who_speaks(asking: Asking, standing: _Standing) -> dict[Condition, More]:
     """A claim: what it speaks of, which role it came from, and which may speak of it."""
     heads, milestones = asking.heads(one.fact for one in standing), asking.milestones(standing)
+    subjects = asking.subjects(one.fact for one in standing)
     told = {}
     for one in standing:
         milestone, head = milestones.get(one.fact), heads[one.fact]
@@ -64,7 +65,7 @@ def _who_speaks(asking: Asking, standing: _Standing) -> dict[Condition, More]:
             role, rest = head.source, "only the system of record of its target may correct or void that"
         else:
             role, rest = milestone.source, f"system of record: {', '.join(_entitled(asking, milestone))}"
-        told[one] = More(object=head.subject, detail=f"said by {role[1:].partition('/')[0]}; {rest}")
+        told[one] = More(object=subjects[one.fact], detail=f"said by {role[1:].partition('/')[0]}; {rest}")
     return told
 
 

@@ -1,8 +1,11 @@
 -- The postings of some pages of the journal, up to a position, as rows of the same length, put end to end: one value,
--- since a message for each row costs more than the row. Days are counted from 1970-01-01; codes are places in lists.
+-- since a message for each row costs more than the row. Days are counted from 1970-01-01; codes are places in lists,
+-- order lines and documents stand by the hash of columns_labels.sql.
 -- Must never leave out a row of those pages.
 
-SELECT string_agg(int8send(p.deal) || int8send(p.position) || int8send(p.amount)
+SELECT string_agg(int8send(p.deal) || int8send(p.position) || int8send(p.amount) || int8send(p.fact)
+    || int8send(CASE WHEN p.line <> '' THEN hashtextextended(p.line, 0) ELSE 0 END)
+    || int8send(CASE WHEN p.object <> '' THEN hashtextextended(p.object, 0) ELSE 0 END)
     || int4send(p.stated - date '1970-01-01') || int4send(p.effective - date '1970-01-01')
     || int4send(coalesce(p.span_start - date '1970-01-01', %(none)s::int))
     || int4send(coalesce(p.span_end - date '1970-01-01', %(none)s::int))

@@ -15,9 +15,12 @@ from psycopg import Connection
 
 from domain.instants import from_date
 from domain.policies import DEFAULT_POLICIES, Policies, Version
-from projections import reports
+from projections import bridge, latency, reports
+from projections.bridge import Bridge
 from projections.columns import answering
 from projections.columns.keeping import Columns
+from projections.columns.standing import bridging, excepting, timing
+from projections.exceptions import listing
 from projections.measures import VIEWS
 from projections.questions import DEAL_DIMENSIONS, PERIODS, Query
 from projections.reports import Report
@@ -56,6 +59,26 @@ class Memory:
     def answer(self, connection: Connection[Any], query: Query) -> Report | None:
         """As projections/reports.InMemory says."""
         found = answering.answer(self.columns, connection, query)
+        self.left += found is None
+        return found
+
+    def bridge(self, connection: Connection[Any], query: bridge.Query) -> Bridge | None:
+        """As projections/bridge.InMemory says."""
+        found = bridging.answer(self.columns, connection, query)
+        self.left += found is None
+        return found
+
+    def exceptions(
+        self, connection: Connection[Any], query: listing.Query, offset: int, limit: int
+    ) -> listing.Listing | None:
+        """As projections/exceptions/listing.InMemory says."""
+        found = excepting.answer(self.columns, connection, query, offset, limit)
+        self.left += found is None
+        return found
+
+    def latency(self, connection: Connection[Any], query: latency.Query) -> list[latency.Stage] | None:
+        """As projections/latency.InMemory says."""
+        found = timing.answer(self.columns, connection, query)
         self.left += found is None
         return found
 

@@ -23,6 +23,7 @@ from projections.bridge_explained import explain
 from scripts.sample_company import make_sample
 from tests.projections import events as e
 from tests.projections.events import Event
+from tests.projections.in_memory import loaded
 from tests.projections.revising import MDM, closed, corrected, instead, linked, split
 from tests.projections.served import House
 from tests.projections.stories import crowd, usual
@@ -35,7 +36,11 @@ def ask(house: House, on: str, known: int | None = None, **rest: Any) -> Bridge:
     live = house.live()
     at = date.fromisoformat(on)
     rest.setdefault("limit", 100_000)
-    return bridge.run(house.connection, Query(at, house.head() if known is None else known, live, **rest))
+    query = Query(at, house.head() if known is None else known, live, **rest)
+    found = bridge.run(house.connection, query)
+    memory = loaded(house.connection, live.id)
+    assert memory.bridge(house.connection, query) == found
+    return found
 
 
 def told(house: House, *events: Event) -> None:

@@ -9,6 +9,7 @@ from projections import latency
 from projections.latency import Query, Stage, nearest_rank
 from tests.projections import events as e
 from tests.projections.events import Event
+from tests.projections.in_memory import loaded
 from tests.projections.revising import corrected, instead, void
 from tests.projections.served import House
 from tests.projections.stories import crowd, usual
@@ -32,7 +33,9 @@ def ask(
         house.live(),
         only,
     )
-    return {stage.stage: stage for stage in latency.run(house.connection, query)}
+    found = latency.run(house.connection, query)
+    assert loaded(house.connection, query.generation.id).latency(house.connection, query) == found
+    return {stage.stage: stage for stage in found}
 
 
 def spread(stage: Stage) -> tuple[int | None, ...]:

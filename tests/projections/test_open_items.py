@@ -160,6 +160,14 @@ def test_a_milestone_is_read_as_it_stands(house: House) -> None:
     assert {at: fact.time for at, fact in now.items()} == {1: later["time"]}
 
 
+def test_a_milestone_stands_where_its_void_is_voided_and_that_came_first(house: House) -> None:
+    win = e.won("2024-01-01", e.line("S", "120.00"))
+    away = void("2024-01-03", win)
+    told(house, void("2024-01-04", away), win, away)
+    assert set(open_items.milestones(house.connection, [2], 3)) == {2}
+    assert not open_items.milestones(house.connection, [3], 3)
+
+
 @pytest.mark.parametrize("on", ["2024-03-31", "2025-06-30"])
 def test_open_items_add_up_to_the_reports(house: House, on: str) -> None:
     told(house, *crowd(11, 20, 12))

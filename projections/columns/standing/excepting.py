@@ -1,0 +1,233 @@
+"""The list of exceptions read off the columns: the pages, order and totals that projections/exceptions gives.
+
+Belongs here: all exceptions of a day in order, and those of a page in full. Late renewals, of which there may be
+as many as deals, are kept as columns until they are shown. Does not belong here: when one rises
+(projections/exceptions, renewals).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import Connection
+
+from projections import merges
+from projections.columns.asking import deal_columns
+from projections.columns.keeping import Columns
+from projections.columns.standing.asking import Held
+from projections.columns.standing.groups import rank_of, shown
+from projections.columns.standing.lots import Look
+from projections.columns.standing.renewals import Overdue, overdue
+from projections.exceptions import handling, listing
+from projections.exceptions.asking import DAY, Found
+from projections.exceptions.codes import BY_CODE
+from projections.exceptions.listing import Listing, Query, Shown, derived, filtered, identity
+
+Array = NDArray[Any]
+
+_LATE: Final = "LATE_RENEWAL"
+
+
+class _All(NamedTuple):
+    """Everything that there is on a day, however it is being handled: `found`, then late renewals.
+
+    since: microseconds since 1970 UTC. late: those renewals; fact: the milestone that began each.
+    """
+
+    asking: Held
+    found: list[Found]
+    since: Array
+    late: Overdue
+    fact: Array
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        return len(self.since)
+
+    def one(self, number: int) -> Found:
+        """An exception in full."""
+        if number < len(self.found):
+            return self.found[number]
+        place = number - len(self.found)
+        return self.asking.renewal(*(int(column[place]) for column in (*self.late, self.fact)))
+
+
+def answer(
+    columns: Columns, connection: Connection[Any], query: Query, offset: int, limit: int
+) -> Listing | None:
+    """A page of exceptions; None where SQL has to answer: another generation, or some deals alone."""
+    if query.generation.id != columns.generation or query.deals is not None:
+        return None
+    state = columns.at_least(connection, query.known)
+    if state is None or state.heads is None or not state.bounds.exact:
+        return None
+    look = Look(state, query.at, query.known, query.generation.policies)
+    asking = Held(columns, connection, look, query)
+    found = _all(asking, query)
+    told = handling.handlings(connection, query.generation.id, query.known)
+    return _Page(found, query, told).listing(offset, limit)
+
+
+def _all(asking: Held, query: Query) -> _All:
+    """What is asked for, but for how it is being handled."""
+    found = [
+        one
+        for one in derived(asking, query, without=(_LATE,))
+        if query.currency is None or one.currency == query.currency
+    ]
+    found = filtered(asking, query, found)
+    wanted = (not query.codes or _LATE in query.codes) and (
+        not query.owners or BY_CODE[_LATE].owner in query.owners
+    )
+    late, fact = _late(asking, query) if wanted else _nothing()
+    since = np.array([one.since for one in found], np.int64)
+    return _All(asking, found, np.concatenate([since, (late.last + 1) * DAY]), late, fact)
+
+
+def _nothing() -> tuple[Overdue, Array]:
+    none = np.zeros(0, np.int64)
+    return Overdue(none, none, none), none
+
+
+def _late(asking: Held, query: Query) -> tuple[Overdue, Array]:
+    """Late renewals that are asked for, and the milestone that began each."""
+    keys, columns, state = asking.look.state.keys, asking.columns, asking.look.state
+    late, stated = overdue(asking.look)
+    fact = _first(asking, stated.number, stated.fact)
+    counts = np.ones(len(late.key), bool)
+    if query.currency is not None:
+        code = columns.book.currencies.find(query.currency)
+        counts &= keys.currency[late.key] == (-1 if code is None else code)
+    if query.filters:
+        of = deal_columns(columns, state, asking.connection, query.at, query.known, query.filters)
+        into = merges.survivors(asking.connection, asking.generation.id, asking.known)
+        for name, wanted in query.filters.items():
+            value = into.get(wanted, wanted) if name == "customer" and wanted else wanted
+            ranks = of[name].at(0)[keys.deal[late.key]]
+            counts &= ranks == rank_of(columns.book.values[name], value)
+    return Overdue(*(column[counts] for column in late)), fact[counts]
+
+
+def _first(asking: Held, number: Array, fact: Array) -> Array:
+    """Of the milestones of each number the first: by time, source, id. number: in order, from 0 on."""
+    instant = asking.instants(fact)
+    order = np.lexsort((instant, number))
+    number, fact, instant = number[order], fact[order], instant[order]
+    begins = np.flatnonzero(np.diff(number, prepend=-1))
+    found: Array = fact[begins]
+    ends = np.append(begins[1:], len(number))
+    several = begins + 1 < ends
+    tied = begins[several][instant[begins[several]] == instant[begins[several] + 1]]
+    for begin in tied.tolist():
+        same = np.flatnonzero((number == number[begin]) & (instant == instant[begin]))
+        found[number[begin]] = asking.first_of(fact[same].tolist())
+    return found
+
+
+class _Page:
+    """What is shown of everything: in order, by how it is being handled."""
+
+    def __init__(self, found: _All, query: Query, told: dict[str, handling.Handling]) -> None:
+        self._found, self._query, self._told = found, query, told
+        self._asking = found.asking
+        self._ids: dict[int, str] = {}
+
+    def listing(self, offset: int, limit: int) -> Listing:
+        """The page, and the totals of all."""
+        chosen = self._chosen()
+        totals, counts = self._totals(chosen)
+        numbers = self._page(chosen, offset, offset + limit)
+        founds = [self._found.one(number) for number in numbers]
+        named = listing.names(self._asking, founds)
+        rows = []
+        for number, one in zip(numbers, founds, strict=True):
+            id_ = self._id(number, one)
+            age = max(0, self._asking.end - one.since) // 1_000_000
+            name = None if one.deal is None else named.get(one.deal)
+            rows.append(Shown(id_, one, name, None, age, self._told.get(id_, handling.UNTOUCHED)))
+        return Listing(listing.with_customers(self._asking, rows), totals, counts, len(chosen))
+
+    def _id(self, number: int, one: Found | None = None) -> str:
+        if number not in self._ids:
+            self._ids[number] = identity(self._asking, one or self._found.one(number))
+        return self._ids[number]
+
+    def _chosen(self) -> Array:
+        """The exceptions that are being handled as is asked for."""
+        numbers = np.arange(self._found.size)
+        if not self._told:
+            return numbers if handling.OPEN in self._query.statuses else numbers[:0]
+        ids = [self._id(number) for number in range(len(self._found.found))] + self._late_ids()
+        statuses = (self._told.get(id_, handling.UNTOUCHED).status for id_ in ids)
+        which = np.fromiter((status in self._query.statuses for status in statuses), bool, len(ids))
+        return numbers[which]
+
+    def _late_ids(self) -> list[str]:
+        """The ids of late renewals, which are the same at every position."""
+        late, kept = self._found.late, self._asking.columns.renewals
+        ids = []
+        for n, key in enumerate(zip(late.key.tolist(), self._found.fact.tolist(), strict=True)):
+            id_ = kept.get(key)
+            if id_ is None:
+                id_ = kept[key] = self._id(len(self._found.found) + n)
+            ids.append(id_)
+        return ids
+
+    def _totals(self, chosen: Array) -> tuple[dict[tuple[str, str], tuple[int, int]], dict[str, int]]:
+        """By code and currency the amount at risk and how many have one; by code how many there are."""
+        totals: dict[tuple[str, str], tuple[int, int]] = {}
+        counts: dict[str, int] = {}
+        first = len(self._found.found)
+        for one in (self._found.found[number] for number in chosen[chosen < first].tolist()):
+            counts[one.code] = counts.get(one.code, 0) + 1
+            if one.amount is not None:
+                amount, number = totals.get((one.code, one.currency), (0, 0))
+                totals[one.code, one.currency] = amount + one.amount, number + 1
+        places = chosen[chosen >= first] - first
+        if len(places):
+            counts[_LATE] = len(places)
+            codes = self._asking.look.state.keys.currency[self._found.late.key[places]]
+            for code in np.unique(codes).tolist():
+                own = self._found.late.rate[places[codes == code]]
+                totals[_LATE, self._asking.currency_of[code]] = int(own.sum()), len(own)
+        return totals, counts
+
+    def _page(self, chosen: Array, offset: int, end: int) -> list[int]:
+        """The exceptions from the offset to before the end: by time, code, deal and id."""
+        since, code, deal = self._found.since[chosen], self._codes()[chosen], self._deals()[chosen]
+        if not len(chosen):
+            return []
+        order = np.lexsort((deal, code, since))
+        same = (np.diff(since[order]) == 0) & (np.diff(code[order]) == 0) & (np.diff(deal[order]) == 0)
+        begins = np.flatnonzero(np.append(True, ~same))
+        first = int(begins[int(np.searchsorted(begins, offset, "right")) - 1])
+        last = int(np.searchsorted(begins, end, "left"))
+        upto = int(begins[last]) if last < len(begins) else len(order)
+        within: list[int] = chosen[order[first:upto]].tolist()
+        alike = (begins[(begins >= first) & (begins < upto)] - first).tolist()
+        for one, other in zip(alike, [*alike[1:], len(within)], strict=True):
+            if other - one > 1:
+                within[one:other] = sorted(within[one:other], key=self._id)
+        return within[max(0, offset - first) : max(0, end - first)]
+
+    def _codes(self) -> Array:
+        """The place of each code in order."""
+        places = {code: place for place, code in enumerate(sorted(BY_CODE))}
+        own = [places[one.code] for one in self._found.found]
+        return np.array(own + [places[_LATE]] * len(self._found.late.key), np.int64)
+
+    def _deals(self) -> Array:
+        """The place of each deal's name in order; 0: none."""
+        asking = self._asking
+        state, query = asking.look.state, self._query
+        (names,) = deal_columns(
+            asking.columns, state, asking.connection, query.at, query.known, ("deal",)
+        ).values()
+        ranks = shown(names)
+        find = asking.columns.book.deals.find
+        places = [None if one.deal is None else find(one.deal) for one in self._found.found]
+        own = [0 if place is None or place >= len(ranks) else int(ranks[place]) for place in places]
+        return np.concatenate([np.array(own, np.int64), ranks[state.keys.deal[self._found.late.key]]])
