@@ -1,4 +1,4 @@
-"""The bridge read off the columns is the one that SQL gives: any day, known position, groups, filters, policies."""
+"""The bridge read off the columns is the one that SQL gives: any day, known position, groups, filters."""
 
 import random
 from contextlib import suppress

@@ -91,4 +91,5 @@ def _summed(found: Spans, groups: Groups, number: Array, first: int, last: int) 
     code = place[kept] * _WIDE + found.parts.part[kept]
     codes, inverse = np.unique(code, return_inverse=True)
     amount = added(len(codes), inverse, found.parts.amount[kept])
-    return _Sums(figures, Parts(*np.divmod(codes, _WIDE), amount))
+    of, part = np.divmod(codes, _WIDE)
+    return _Sums(figures, Parts(of, part, amount))

@@ -58,7 +58,7 @@ _LESS: Final[dict[Pair, tuple[str, str]]] = {
 
 
 class Parts(NamedTuple):
-    """What is taken away: number of (deal, currency), number of the part, amount; in that order, none zero."""
+    """What is taken away: number of (deal, currency), of the part, amount; in that order, none zero."""
 
     own: Array
     part: Array
@@ -218,7 +218,8 @@ def _summed(found: Iterable[tuple[int, Array, Array]]) -> Parts:
     own, part, amount = (np.concatenate(column).astype(np.int64) for column in zip(*columns, strict=True))
     sums = grouped((own * len(PARTS) + part,), amount)
     kept = sums.amount != 0
-    return Parts(*np.divmod(sums.columns[0][kept], len(PARTS)), sums.amount[kept])
+    own, part = np.divmod(sums.columns[0][kept], len(PARTS))
+    return Parts(own, part, sums.amount[kept])
 
 
 def _whole(figures: Array, parts: Parts, size: int) -> Parts:
