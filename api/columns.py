@@ -86,7 +86,7 @@ class LiveColumns:
 
     def answer(self, connection: Connection[Any], query: Query) -> Report | None:
         """A report; None where the database has to be asked (projections/reports.InMemory)."""
-        columns = self._of(query.generation)
+        columns = self.held(query.generation)
         if columns is None:
             return None
         from projections.columns import answering
@@ -95,7 +95,7 @@ class LiveColumns:
 
     def bridge(self, connection: Connection[Any], query: bridge.Query) -> bridge.Bridge | None:
         """A bridge; None where the database has to be asked (projections/bridge.InMemory)."""
-        columns = self._of(query.generation.id)
+        columns = self.held(query.generation.id)
         if columns is None:
             return None
         from projections.columns.standing import bridging
@@ -106,7 +106,7 @@ class LiveColumns:
         self, connection: Connection[Any], query: listing.Query, offset: int, limit: int
     ) -> listing.Listing | None:
         """Exceptions; None where the database has to be asked (projections/exceptions/listing.InMemory)."""
-        columns = self._of(query.generation.id)
+        columns = self.held(query.generation.id)
         if columns is None:
             return None
         from projections.columns.standing import excepting
@@ -115,14 +115,15 @@ class LiveColumns:
 
     def latency(self, connection: Connection[Any], query: latency.Query) -> list[latency.Stage] | None:
         """How long stages take; None where the database has to be asked (projections/latency.InMemory)."""
-        columns = self._of(query.generation.id)
+        columns = self.held(query.generation.id)
         if columns is None:
             return None
         from projections.columns.standing import timing
 
         return timing.answer(columns, connection, query)
 
-    def _of(self, generation: int) -> Columns | None:
+    def held(self, generation: int) -> Columns | None:
+        """The columns of a generation, None where they are not in memory."""
         for columns in (self._columns, self._other):
             if columns is not None and columns.generation == generation:
                 return columns

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from projections.preview.behind import Rule
     from projections.preview.comparing import Table
     from projections.preview.previewing import Preview, Report
+    from projections.preview.standing import Holds, Standing
 
 #: Cells of a measure in one grouping, and deals behind it, that are told unless asked otherwise.
 CELLS: Final = 100
@@ -35,6 +36,10 @@ def _silent(_stage: str) -> None:
     return None
 
 
+def _nothing(_generation: int) -> None:
+    return None
+
+
 def preview(
     connection: Connection[Any],
     generation: int,
@@ -43,10 +48,11 @@ def preview(
     deals: int = DEALS,
     report: Report = _silent,
     today: date | None = None,
+    holds: Holds = _nothing,
 ) -> dict[str, Any]:
     """The live generation compared with another one that is kept: the answer.
 
-    The connection is in autocommit. Raises GenerationGone, NoGeneration.
+    The connection is in autocommit. holds: what is in memory already. Raises GenerationGone, NoGeneration.
     """
     # arrays are only loaded where something is compared
     from projections.preview import previewing
@@ -59,7 +65,7 @@ def preview(
         )
     found = previewing.compare(
         connection, live, other, today=today or datetime.now(UTC).date(), cells=cells, deals=deals,
-        report=report,
+        report=report, holds=holds,
     )  # fmt: skip
     return with_promotion(connection, told(connection, found))
 
@@ -109,20 +115,23 @@ class Previews:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[int, int, int, int, int], dict[str, Any]] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, int, int, int, int, date], dict[str, Any]] = OrderedDict()
 
-    def preview(self, connection: Connection[Any], generation: int, cells: int, deals: int) -> dict[str, Any]:
+    def preview(
+        self, connection: Connection[Any], generation: int, cells: int, deals: int, holds: Holds = _nothing
+    ) -> dict[str, Any]:
         """As `preview`; one at a time, since each takes a core and much of the memory."""
+        today = datetime.now(UTC).date()
         live = generations.live(connection)
         with self._lock:
             other = None if live is None else reading.generation(connection, generation)
             if live is not None and other is not None:
-                key = live.id, other.id, min(live.position, other.position), cells, deals
+                key = live.id, other.id, min(live.position, other.position), cells, deals, today
                 if key in self._kept:
                     self._kept.move_to_end(key)
                     return with_promotion(connection, self._kept[key])
-            found = preview(connection, generation, cells=cells, deals=deals)
-            at = found["from"]["generation"], generation, found["known"]["position"], cells, deals
+            found = preview(connection, generation, cells=cells, deals=deals, today=today, holds=holds)
+            at = found["from"]["generation"], generation, found["known"]["position"], cells, deals, today
             self._kept[at] = found
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
@@ -151,13 +160,14 @@ def told(connection: Connection[Any], found: Preview) -> dict[str, Any]:
         else {"same": True, "digests": {"from": found.journals[0], "to": found.journals[1]}},
         "rules": [_rule(rule) for rule in found.rules],
         "not_compared": found.not_compared,
-        "compared": sum(table.compared for table in found.tables),
-        "differing": sum(table.differing for table in found.tables),
+        "compared": _numbers(found)[0],
+        "differing": _numbers(found)[1],
         "deals_posted_otherwise": found.differing,
         "ledger_wide": found.topics,
         "months": found.months,
         "moments": [{"month": month, "position": position} for month, position in found.moments],
         "tables": [_table(table, beside) for table in found.tables],
+        "standing": None if found.standing is None else _standing(found.standing),
         "deals": [part._asdict() for part in found.parts],
         "facts": [
             {**fact._asdict(), "links": {"milestone": f"/v1/milestones/{fact.position}"}}
@@ -185,18 +195,26 @@ def _verdict(found: Preview) -> str:
     )
 
 
+def _numbers(found: Preview) -> tuple[int, int]:
+    """Figures compared, and those of them that differ."""
+    tables: list[Table | Standing] = [*found.tables, *([found.standing] if found.standing else [])]
+    return sum(one.compared for one in tables), sum(one.differing for one in tables)
+
+
 def _compared(found: Preview, end: str) -> str:
-    if found.is_same:
+    compared, differing = _numbers(found)
+    if found.is_same and not differing:
         if found.not_compared:
             return "Both journals are the same, and every figure compared is read alike."
         return "Nothing changes: both journals are the same, and every view reads them alike."
-    differing = sum(table.differing for table in found.tables)
     if not differing and found.signals:
         return "No figure compared changes; what the rules find about some deals does."
     if not differing:
         return "No figure compared changes, although the journals differ or are read otherwise."
-    compared = sum(table.compared for table in found.tables)
     measures = {(table.view, cell.measure) for table in found.tables for cell in table.cells}
+    if found.standing is not None:
+        measures |= {(row.view, f"{row.what} {row.measure}") for row in found.standing.rows}
+        measures |= {(one.code, one.kind) for one in found.standing.listed if one.kind == "changed"}
     return f"{differing:,} of {compared:,} figures of {len(measures)} measures change{end}"
 
 
@@ -212,6 +230,23 @@ def _generation(one: Generation) -> dict[str, Any]:
 
 def _rule(rule: Rule) -> dict[str, Any]:
     return rule._asdict()
+
+
+def _standing(found: Standing) -> dict[str, Any]:
+    """What stands on a day: the bridge, exceptions, latencies."""
+    return {
+        "days": found.days,
+        "compared": found.compared,
+        "differing": found.differing,
+        "rows": [{**row._asdict(), "currency": row.currency or None} for row in found.rows],
+        "exceptions": {
+            **found.counts,
+            "listed": [
+                {**one._asdict(), "object": one.object or None, "currency": one.currency or None}
+                for one in found.listed
+            ],
+        },
+    }
 
 
 def _table(

@@ -6,13 +6,18 @@ drawing (api/previews_charts). Whatever came from a source is escaped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from collections.abc import Mapping
 from typing import Any, Final
 
 from api.headers import self_contained
 from api.previewing import foremost, size
 from api.previews_charts import bar, chart
+from api.previews_parts import amount as _amount
+from api.previews_parts import signed as _signed
+from api.previews_parts import soft as _soft
+from api.previews_parts import standing_of
+from api.previews_parts import table as _table
+from api.previews_parts import text as _text
 
 _STYLE: Final = """
 :root { color-scheme: light; --ink: #1d2733; --soft: #5c6b7a; --line: #dde4ea; --up: #1f7a4d; --down: #b3372f;
@@ -45,7 +50,6 @@ details { margin-top: 10px } summary { cursor: pointer; color: var(--mark); padd
 """
 #: What a browser may do with the page where it is served: show it.
 POLICY: Final = self_contained(_STYLE)
-_MINUS: Final = "\N{MINUS SIGN}"
 #: Rows of a table and charts of a view, at most.
 _ROWS: Final = 60
 _CHARTS: Final = 4
@@ -80,6 +84,7 @@ def page(answer: Mapping[str, Any]) -> str:
         _groups(answer),
         _since(answer),
         _then(answer),
+        standing_of(answer),
         _deals(answer),
         _facts(answer),
         _findings(answer),
@@ -95,14 +100,6 @@ def page(answer: Mapping[str, Any]) -> str:
     )
 
 
-def _soft(text: str) -> str:
-    return f'<p class="soft">{text}</p>'
-
-
-def _text(value: Any) -> str:
-    return escape("-" if value is None else str(value))
-
-
 def _whole(word: str) -> str:
     """A name that is not broken over two lines."""
     return f'<code class="whole">{_text(word)}</code>'
@@ -110,40 +107,6 @@ def _whole(word: str) -> str:
 
 def _name(word: str) -> str:
     return _text(_NAMES.get(word, word.replace("_", " ")))
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 0) -> str:
-    """A table whose last columns are numbers. rows: as HTML."""
-    first = len(head) - numbers
-    titles = "".join(
-        f"<th{' class=n' if at >= first else ''}>{_text(one)}</th>" for at, one in enumerate(head)
-    )
-    lines = "".join(
-        "<tr>"
-        + "".join(f"<td{' class=n' if at >= first else ''}>{one}</td>" for at, one in enumerate(row))
-        + "</tr>"
-        for row in rows
-    )
-    return f'<div class="wide"><table><thead><tr>{titles}</tr></thead><tbody>{lines}</tbody></table></div>'
-
-
-def _signed(amount: str | None) -> str:
-    if amount is None:
-        return "-"
-    if amount.startswith("-"):
-        return f'<span class="down">{_MINUS}{_grouped(amount[1:])}</span>'
-    return f'<span class="up">+{_grouped(amount)}</span>'
-
-
-def _amount(amount: str | None) -> str:
-    if amount is None:
-        return "-"
-    return f"{_MINUS}{_grouped(amount[1:])}" if amount.startswith("-") else _grouped(amount)
-
-
-def _grouped(amount: str) -> str:
-    whole, point, rest = amount.partition(".")
-    return f"{int(whole):,}{point}{rest}"
 
 
 def _promotion(answer: Mapping[str, Any]) -> str:

@@ -80,6 +80,7 @@ def _show(answer: dict[str, Any], top: int) -> None:
         out.print(f"  digest of generation {old}: {digests['from']}")
         out.print(f"  digest of generation {new}: {digests['to']}")
     _show_figures(answer, top)
+    _show_standing(answer, top)
     _show_deals(answer, top)
     _show_facts(answer, top)
     for one in answer["findings"]:
@@ -122,6 +123,36 @@ def _show_figures(answer: dict[str, Any], top: int) -> None:
             counted = "by month" if t["clock"] == "now" else "since the beginning"
             grid.add_row(t["view"], t["basis"], counted, t["by"], f"{t['differing']:,}", f"{t['compared']:,}")
         show(grid)
+
+
+def _show_standing(answer: dict[str, Any], top: int) -> None:
+    """The bridge, exceptions and latencies that differ."""
+    standing = answer["standing"]
+    if standing is None or not standing["differing"]:
+        return
+    title = f"bridge, exceptions, latency: {standing['differing']:,} of {standing['compared']:,} change"
+    grid = Table(title=title, title_justify="left", box=None, padding=(0, 1))
+    for name in ("view", "day", "currency", "of", "measure", "before", "after", "difference"):
+        grid.add_column(name, justify="right" if name in ("before", "after", "difference") else "left")
+    for row in standing["rows"]:
+        grid.add_row(
+            row["view"], row["day"], row["currency"] or "-", row["what"], row["measure"],
+            row["before"] or "-", row["after"] or "-", row["difference"] or "-",
+        )  # fmt: skip
+    show(grid)
+    told = standing["exceptions"]
+    if not told["listed"]:
+        return
+    title = f"exceptions: {told['gone']:,} gone, {told['come']:,} come, {told['changed']:,} changed"
+    grid = Table(title=title, title_justify="left", box=None, padding=(0, 1))
+    for name in ("", "code", "deal", "object", "currency", "amount"):
+        grid.add_column(name, justify="right" if name == "amount" else "left")
+    for one in told["listed"][: 2 * top]:
+        grid.add_row(
+            one["kind"], one["code"], one["deal"] or "-", one["object"] or "-", one["currency"] or "-",
+            one["amount"] or "-",
+        )  # fmt: skip
+    show(grid)
 
 
 def _chosen(rows: list[dict[str, Any]], amount: str, most: int) -> list[Mapping[str, Any]]:

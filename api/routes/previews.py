@@ -43,6 +43,10 @@ _ANSWER: Final[dict[str, Any]] = {
         "compared": {"type": "integer"},
         "differing": {"type": "integer"},
         "tables": {"type": "array", "items": {"type": "object"}},
+        "standing": {
+            "type": ["object", "null"],
+            "description": "What stands today: the bridge, exceptions and latencies that differ.",
+        },
         "deals": {"type": "array", "items": {"type": "object"}},
         "facts": {"type": "array", "items": {"type": "object"}},
         "findings": {"type": "array", "items": {"type": "object"}},
@@ -86,7 +90,7 @@ async def get_preview(request: Request) -> Response:
     def previewed() -> dict[str, Any]:
         # on a connection of its own: it may take a minute
         with connection_to(house.url, house.schema, "preview") as connection:
-            return house.previews.preview(connection, int(text), cells, deals)
+            return house.previews.preview(connection, int(text), cells, deals, house.columns.held)
 
     answer = await run_in_threadpool(previewed)
     if form == "html":

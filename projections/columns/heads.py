@@ -1,4 +1,4 @@
-"""What every milestone of the log begins with, as columns: when it happened, who said it, when it was recorded.
+"""What milestones of the log begin with, as columns: when they happened, who said it, when it was recorded.
 
 Belongs here: the columns by position, following the log, which milestones others speak of. Does not belong
 here: postings (rows), what a milestone means.
@@ -49,9 +49,9 @@ class _Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
 class Heads(NamedTuple):
     """Milestones by position less one. instant: microseconds since 1970 UTC; effective: day number.
 
-    source, system, topic: codes of texts; system: of that which sent it. ends: of ids, in one text. first, recorded: of commits, the first position
-    and the moment. amended: positions of milestones that others correct or void, in order; spoken: the first
-    position of one that does.
+    source, system, topic: codes of texts; system: of that which sent it. ends: of ids, in one text. first,
+    recorded: of commits, the first position and the moment. amended: positions of milestones that others
+    correct or void, in order; spoken: the first position of one that does.
     """
 
     instant: Array
@@ -99,7 +99,7 @@ class Log:
         #: The same, of what has not come in yet.
         self._awaited: dict[tuple[str, str], int] = {}
         none = np.zeros(0, np.int64)
-        self.heads = Heads(*self._columns, none, none, none, none)
+        self.heads = Heads(*self._columns, *([none] * 4))
 
     def id_of(self, position: int) -> str:
         """The id of a milestone."""
@@ -141,7 +141,8 @@ class Log:
         first, recorded = self._commits(connection, upto)
         amended = np.array(sorted(self._amended), np.int64)
         spoken = np.array([self._amended[position] for position in sorted(self._amended)], np.int64)
-        self.heads = Heads(*(column[:upto] for column in self._columns), first, recorded, amended, spoken)
+        columns = [*(column[:upto] for column in self._columns), first, recorded, amended, spoken]
+        self.heads = Heads(*columns)
         return self.heads
 
     def _commits(self, connection: Connection[Any], upto: int) -> tuple[Array, Array]:

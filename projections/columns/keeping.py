@@ -71,25 +71,40 @@ class Columns:
         """Read a generation; None where it is not there. most: bytes. Raises TooLarge."""
         with connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            found = loading.size(connection, generation)
-            if found is None:
-                return None
-            rows = max(found.rows, found.pages * 40 if not found.rows else 0)
-            if rows * LOADING_BYTES > most:
-                raise TooLarge(
-                    f"generation {generation} has about {rows:,} postings, whose columns take"
-                    f" {rows * LOADING_BYTES >> 20:,} MiB while they are read, of {most >> 20:,} MiB"
-                )
-            book = Book()
-            loaded = loading.load(connection, generation, found, book)
-            # reports do without the heads of milestones, open items don't
-            log = Log() if rows * LOADING_BYTES + found.position * heads_.BYTES <= most else None
-            heads = None if log is None else log.forward(connection, found.position)
+            return cls.within(connection, generation, most)
+
+    @classmethod
+    def within(
+        cls, connection: Connection[Any], generation: int, most: int, log: Log | None = None
+    ) -> Columns | None:
+        """The same, in the caller's transaction, in which everything is seen as of one moment.
+
+        log: where the heads of milestones are in memory already.
+        """
+        found = loading.size(connection, generation)
+        if found is None:
+            return None
+        rows = max(found.rows, found.pages * 40 if not found.rows else 0)
+        if rows * LOADING_BYTES > most:
+            raise TooLarge(
+                f"generation {generation} has about {rows:,} postings, whose columns take"
+                f" {rows * LOADING_BYTES >> 20:,} MiB while they are read, of {most >> 20:,} MiB"
+            )
+        book = Book()
+        loaded = loading.load(connection, generation, found, book)
+        # reports do without the heads of milestones, what is open doesn't
+        if log is None and rows * LOADING_BYTES + found.position * heads_.BYTES <= most:
+            log = Log()
+        heads = None if log is None else log.forward(connection, found.position)
         book.put_in_order()
         state = State(loaded.position, (loaded.segment,), *loaded[2:], heads)
         del loaded
         _give_back()
         return cls(generation, book, log, state)
+
+    def alike(self, generation: int) -> Columns:
+        """The columns of another generation whose tables say the same."""
+        return Columns(generation, self.book, self.log, self.state)
 
     @property
     def size(self) -> int:

@@ -84,7 +84,7 @@ class Labels:
 
     @property
     def stems(self) -> Array:
-        """By number, a hash of the text up to its last slash: of order lines, the order. Good within a deal."""
+        """By number, a hash of the text up to its last slash: of order lines, the order."""
         return self._stems
 
     def find(self, text: str) -> int | None:

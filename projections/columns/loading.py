@@ -7,7 +7,7 @@ the order of rows (rows).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -175,8 +175,12 @@ def _postings(connection: Connection[Any], generation: int, found: Size, book: B
         "skus": book.skus.ranks().texts[1:],
         "currencies": book.currencies.ranks().texts[1:],
     }
-    coded = {"sku": _codes(book.skus).__getitem__, "currency": _codes(book.currencies).__getitem__}
-    coded |= dict.fromkeys(("line", "object"), book.labels.hashed)
+    coded: dict[str, Callable[[Array], Array]] = {
+        "sku": _codes(book.skus).__getitem__,
+        "currency": _codes(book.currencies).__getitem__,
+        "line": book.labels.hashed,
+        "object": book.labels.hashed,
+    }
     # into place at once: blocks that are put together later leave holes in the heap, which it keeps
     columns = {name: np.empty((found.pages + 1) * _PER_PAGE, kind) for name, kind in _KEPT.items()}
     size_ = 0

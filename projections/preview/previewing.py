@@ -17,6 +17,7 @@ from psycopg.pq import TransactionStatus
 from domain.instants import to_date
 from projections.generations import Generation
 from projections.preview import behind
+from projections.preview import standing as standing_
 from projections.preview.axes import Axis, months_of, recorded_months, span_of
 from projections.preview.behind import Fact, Part, Rule
 from projections.preview.cells import TOTAL
@@ -32,6 +33,7 @@ from projections.preview.comparing import (
 )
 from projections.preview.differing import Differing, differing, journal_digest, standing
 from projections.preview.journals import Journals
+from projections.preview.standing import Holds, Standing
 from projections.preview.uncompared import not_compared, stretches
 from projections.questions import BASES
 
@@ -62,7 +64,8 @@ class Preview(NamedTuple):
     the number of deals of which each table says something else; topics: types of milestones about the whole
     ledger that differ. months: labels of the windows; moments: those of the months of recording, with the
     position at their ends. signals: code -> how many went and came. seconds: by stage. not_compared: settings
-    read otherwise of which no figure here tells what they change.
+    read otherwise of which no figure here tells what they change. standing: the bridge, exceptions and
+    latencies; None where both journals and all policies are the same.
     """
 
     old: Generation
@@ -81,11 +84,14 @@ class Preview(NamedTuple):
     signals: dict[str, tuple[int, int]]
     seconds: dict[str, float]
     not_compared: list[str]
+    standing: Standing | None
 
     @property
     def differs(self) -> bool:
         """Whether a promotion changes what is reported, or may: by a setting that is not compared."""
-        return any(table.differing for table in self.tables) or bool(self.signals or self.not_compared)
+        stands = self.standing is not None and self.standing.differing
+        found = any(table.differing for table in self.tables) or bool(stands)
+        return found or bool(self.signals or self.not_compared)
 
     @property
     def is_same(self) -> bool:
@@ -103,18 +109,20 @@ def compare(
     cells: int = CELLS,
     deals: int = DEALS,
     report: Report = lambda _stage: None,
+    holds: Holds = lambda _generation: None,
 ) -> Preview:
     """Compare two generations as known by a position (default: the last that both have).
 
     The connection is in autocommit, or in a transaction that sees one moment. today: months far from it are
     told together. cells, deals: how many are told at most, of the largest. report: is told each stage.
+    holds: what of both is in memory.
     """
     is_own = connection.info.transaction_status == TransactionStatus.IDLE
     with connection.transaction():
         if is_own:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         upto = min(old.position, new.position) if known is None else known
-        return _Comparing(connection, old, new, upto, today, cells, deals, report).preview()
+        return _Comparing(connection, old, new, upto, today, cells, deals, report, holds).preview()
 
 
 class _Comparing:
@@ -122,8 +130,9 @@ class _Comparing:
 
     def __init__(
         self, connection: Connection[Any], old: Generation, new: Generation, known: int, today: date,
-        cells: int, deals: int, report: Report,
+        cells: int, deals: int, report: Report, holds: Holds,
     ) -> None:  # fmt: skip
+        self._holds = holds
         self._connection, self._old, self._new, self._known = connection, old, new, known
         self._today, self._cells, self._deals, self._report = today, cells, deals, report
         self._seconds: dict[str, float] = {}
@@ -162,12 +171,25 @@ class _Comparing:
             [window.label for window in months.windows],
             [(w.label, position) for w, position in zip(moments.windows, _known(moments), strict=True)],
             [], [], [], [], standing(self._connection, old.id, new.id, self._known, found), self._seconds,
-            not_compared(old.policies, new.policies, months, span.first),
+            not_compared(old.policies, new.policies, months, span.first, self._today),
+            self._standing(found, months),
         )  # fmt: skip
         if journals is None:
             preview = self._compared(preview, found, months, moments)
         self._at("")
         return preview
+
+    def _standing(self, found: Differing, months: Axis) -> Standing | None:
+        """What stands today, and of the bridge on the last day of the last month, too."""
+        old, new = self._old, self._new
+        if found.is_none and old.policies.to_json() == new.policies.to_json():
+            return None
+        self._at("bridge, exceptions, latency")
+        days = [*dict.fromkeys((self._today, months.windows[-2].end))]
+        return standing_.compare(
+            self._connection, old, new, self._known, days,
+            alike=found.is_none, most=self._deals, holds=self._holds,
+        )  # fmt: skip
 
     def _views(self, months: Axis, moments: Axis) -> list[tuple[Any, Any]]:
         return [

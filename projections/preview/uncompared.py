@@ -14,8 +14,10 @@ from domain.instants import from_date
 from domain.policies import READ_ONLY, Policies
 from projections.preview.axes import Axis
 
-#: Settings by which the views that are compared are read; conversion, exceptions and the like read others.
+#: Settings by which the views that are compared are read.
 _COMPARED: Final = frozenset({"booking_trigger", "liability"})
+#: Those by which what stands today is read.
+_OF_TODAY: Final = frozenset({"sla_hours", "quarter_end_hours", "feed_silence_hours", "dense_sequences"})
 
 
 class Stretch(NamedTuple):
@@ -36,17 +38,25 @@ def stretches(old: Policies, new: Policies) -> Iterator[Stretch]:
                 yield Stretch(name, day, until)
 
 
-def not_compared(old: Policies, new: Policies, axis: Axis, first: date) -> list[str]:
-    """The settings that differ on days which no window ends on, or that no view compared is read by.
+def not_compared(old: Policies, new: Policies, axis: Axis, first: date, today: date) -> list[str]:
+    """The settings that differ on days which no window ends on, or that nothing compared is read by.
 
-    first: the first day on which a posting has an effect: before it there is nothing to read.
+    first: the first day on which a posting has an effect: before it there is nothing to read. today: the day
+    on which what stands is compared.
     """
     found = dict.fromkeys(
         one.name
         for one in stretches(old, new)
-        if one.name not in _COMPARED or not (_is_empty(one, first) or _is_seen(one, axis))
+        if not (
+            (one.name in _COMPARED and (_is_empty(one, first) or _is_seen(one, axis)))
+            or (one.name in _OF_TODAY and (_is_empty(one, first) or _holds_on(one, today)))
+        )
     )
     return list(found)
+
+
+def _holds_on(one: Stretch, day: date) -> bool:
+    return one.since <= from_date(day) and (one.until is None or from_date(day) < one.until)
 
 
 def _is_empty(one: Stretch, first: date) -> bool:

@@ -166,6 +166,7 @@ def test_a_page_of_nothing_is_a_page() -> None:
         "from": side, "to": {**side, "generation": 2}, "known": {"position": 0, "time": None},
         "verdict": "Nothing changes.", "rules": [], "tables": [], "deals": [], "facts": [], "findings": [],
         "months": [], "journals": None, "not_compared": [], "promotion": {"possible": True, "why_not": None},
+        "standing": None,
     }  # fmt: skip
     page = previews_page.page(answer)
     assert page.startswith("<!doctype html>")

@@ -1,6 +1,7 @@
 """Two generations' reports asked one by one, to hold a preview against.
 
-Belongs here: asking every figure of a comparison by `reports.run`. Does not belong here: stories.
+Belongs here: asking every figure of a comparison by `reports.run`, and what stands by the bridge, exceptions
+and latency. Does not belong here: stories.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ from datetime import date
 from typing import Any
 
 from domain.money import format_minor
-from projections import generations, reports
+from projections import bridge, generations, latency, reports
+from projections.exceptions.handling import STATUSES
+from projections.exceptions.listing import Query as Query_
+from projections.exceptions.listing import exceptions
 from projections.preview.axes import Axis, months_of, recorded_months, span_of
 from projections.preview.comparing import GROUPS, NOW, SINCE, THEN, query_of, read_variously, views_of
 from projections.preview.differing import differing
@@ -103,3 +107,33 @@ def _questions(
         upto = known if axis.known is None else int(axis.known[number])
         query = query_of(view, window, upto, generation.id, generation.policies, clock != NOW, by=groups)
         yield window.label, query._replace(basis=basis, limit=MAX_ROWS)
+
+
+def stands(
+    house: House, generation: generations.Generation, days: Iterable[str]
+) -> dict[tuple[str, ...], str]:
+    """What stands in a generation, by SQL: (view, day, what, measure, currency) -> text."""
+    found: dict[tuple[str, ...], str] = {}
+    known = house.head()
+    for day in days:
+        question = bridge.Query(date.fromisoformat(day), known, generation, ("currency",))
+        for total in bridge.run(house.connection, question).totals:
+            for figure in bridge.FIGURES:
+                found["bridge", day, figure, "amount", total["currency"]] = total[figure]
+            for row in total["rows"]:
+                what = f"{row['step']}.{row['reason']}"
+                found["bridge", day, what, "amount", total["currency"]] = row["amount"]
+    today = TODAY.isoformat()
+    for one in exceptions(house.connection, Query_(TODAY, known, generation, statuses=STATUSES)):
+        key = "exceptions", today, one.found.code, "count", ""
+        found[key] = str(int(found.get(key, "0")) + 1)
+        found["one", one.id] = f"{one.deal} {one.found.amount} {one.found.since} {one.found.detail}"
+        if one.found.amount is not None:
+            key = "exceptions", today, one.found.code, "minor", one.found.currency
+            found[key] = str(int(found.get(key, "0")) + one.found.amount)
+    for stage in latency.run(house.connection, latency.Query(None, TODAY, known, generation)):
+        for name in ("measured", "p50", "p90", "p99", "waiting"):
+            value = getattr(stage, name)
+            if value is not None:
+                found["latency", today, stage.stage, "count" if name == "measured" else name, ""] = str(value)
+    return found

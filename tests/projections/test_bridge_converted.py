@@ -21,6 +21,7 @@ from projections.bridge_spans import FIGURES, STEPS, Span
 from tests.projections import events as e
 from tests.projections import revising as r
 from tests.projections.asking import asked, exactly, into
+from tests.projections.in_memory import loaded
 from tests.projections.served import House
 from tests.projections.stories import crowd, usual
 
@@ -29,7 +30,11 @@ RATES = ("transaction", "closing", "constant:2024-03-01")
 
 def ask(house: House, on: str, rate: str, currency: str = "EUR", **rest: Any) -> Bridge:
     rest.setdefault("limit", 100_000)
-    return bridge.run(house.connection, question(house, on, rate, currency, **rest))
+    query = question(house, on, rate, currency, **rest)
+    found = bridge.run(house.connection, query)
+    held = loaded(house.connection, query.generation.id).bridge(house.connection, query)
+    assert held == (None if rate == "transaction" else found)
+    return found
 
 
 def question(house: House, on: str, rate: str, currency: str = "EUR", **rest: Any) -> Query:

@@ -1,4 +1,4 @@
-"""The bridge read off the columns is the one that SQL gives: any day, known position, groups, filters, policies."""
+"""The bridge read off the columns is the one that SQL gives: any day, known position, groups, filters."""
 
 import random
 from contextlib import suppress
@@ -18,11 +18,14 @@ from projections.generations import Generation
 from scripts.campaigning import serving
 from scripts.sample_company import make_sample
 from tests.projections import revising as r
+from tests.projections.asking import into
 from tests.projections.events import Event
 from tests.projections.in_memory import READ_UNDER, Memory, loaded, values_of
 from tests.projections.served import House
 from tests.projections.stories import crowd
 from tests.projections.strategies import stories
+
+RATES = ("closing", "constant:2024-06-01")
 
 
 class Asking:
@@ -46,19 +49,24 @@ class Asking:
         dice = self._dice
         by = [name for name in GROUPS if dice.random() < 0.25]
         dice.shuffle(by)
+        only = {
+            name: self._one(values)
+            for name, values in self._values.items()
+            if values and dice.random() < 0.12
+        }
+        rate = into(self._one(("EUR", "JPY", "GBP")), self._one(RATES)) if dice.random() < 0.3 else None
+        if rate is not None:
+            only.pop("currency", None)
         return Query(
             self._first + timedelta(days=int(dice.random() * self._days)),
             known,
             self._live._replace(policies=self._one(READ_UNDER)),
             tuple(by) or ("deal",),
-            {
-                name: self._one(values)
-                for name, values in self._values.items()
-                if values and dice.random() < 0.12
-            },
+            only,
             limit=self._one((1, 3, 50, 1_000)),
             offset=self._one((0, 0, 0, 2)),
             basis=self._one(("restated", "restated", "as_reported")),
+            convert=rate,
         )
 
 
@@ -90,8 +98,12 @@ def test_a_sample_company_has_the_same_bridge_in_memory(house: House) -> None:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_crowd_of_deals_has_the_same_bridge_while_it_comes_in(house: House, seed: int) -> None:
     events = crowd(seed, 8, 12)
-    for n, extra in enumerate((r.merged("2024-03-05", "C-1", "C-2"), r.closed("2024-04-06", "2024-03")), 1):
-        events.insert(len(events) * n // 3, extra)
+    extras = (
+        r.merged("2024-03-05", "C-1", "C-2"), r.closed("2024-04-06", "2024-03"),
+        r.rate("2024-02-01", "USD", "EUR", "0.91"), r.rate("2024-07-01", "USD", "EUR", "0.87"),
+    )  # fmt: skip
+    for n, extra in enumerate(extras, 1):
+        events.insert(len(events) * n // 5, extra)
     house.record(events[: len(events) // 2])
     live, dice = house.project(), random.Random(seed)
     memory = loaded(house.connection, live.id)

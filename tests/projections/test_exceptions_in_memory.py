@@ -1,4 +1,4 @@
-"""Exceptions read off the columns are those that SQL gives: any day, known position, page, filters, handling."""
+"""Exceptions read off the columns are those that SQL gives: any day, known position, page, filters."""
 
 import random
 from contextlib import suppress

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from api import previewing as api_previewing
 from domain.instants import from_date
-from domain.policies import DEFAULT_POLICIES, DEFAULT_SETTINGS, Policies, Version
+from domain.money import format_minor
+from domain.policies import DEFAULT_POLICIES, DEFAULT_SETTINGS, SLA_HOURS, Policies, Version
 from domain.refusals import Refused
 from projections import digests, generations, promoting, rebuild, reports
 from projections.generations import Generation
@@ -24,12 +25,13 @@ from projections.preview.differing import differing, journal_digest
 from projections.preview.exact import earned, safe
 from projections.preview.journals import Journals
 from projections.preview.previewing import Preview
+from projections.preview.standing import Standing
 from projections.projector import Projector
 from projections.proration import earned as earned_one
 from scripts.sample_company import make_sample
 from tests.projections import events as e
 from tests.projections.events import Event
-from tests.projections.previewed import TODAY, asked, journals, previewed
+from tests.projections.previewed import TODAY, asked, journals, previewed, stands
 from tests.projections.served import House
 from tests.projections.stories import crowd, usual
 
@@ -291,7 +293,12 @@ def test_what_is_previewed_is_what_the_swap_then_does(house: House) -> None:
         with suppress(Refused):  # some of what arrives is quarantined
             house.record([arrival.line])
     old = house.project()
-    policies = Policies([Version("house", "2", -1_000, {"proration": "monthly", "booking_trigger": "won"})])
+    setting = {
+        "proration": "monthly",
+        "booking_trigger": "won",
+        "sla_hours": dict.fromkeys(SLA_HOURS, 9_000),
+    }
+    policies = Policies([Version("house", "2", -1_000, setting)])
     built = rebuild.rebuild(house.conninfo, house.schema, workers=1, policies=policies, keep=True)
     new = generations.kept(house.connection, built.generation)
     assert new is not None
@@ -303,6 +310,8 @@ def test_what_is_previewed_is_what_the_swap_then_does(house: House) -> None:
         for month, query in [("all", _spanning(view, by))]
     }
     before = {key: _figures(house, query) for key, query in ask.items()}
+    assert found.standing is not None
+    stood = stands(house, house.live(), found.standing.days)
     promoting.promote(house.connection, house.schema, new.id)
     after = {key: _figures(house, query) for key, query in ask.items()}
     for (view, by, _), was in before.items():
@@ -317,6 +326,45 @@ def test_what_is_previewed_is_what_the_swap_then_does(house: House) -> None:
             zero = "0." + "0" * len(str(cell.before).partition(".")[2]) if "." in str(cell.before) else "0"
             assert (pair[0] or zero, pair[1] or zero) == (cell.before, cell.after)
         assert bool(within) == (view in ("bookings", "backlog", "billing"))
+    assert "sla_hours" not in found.not_compared
+    _are_told(found.standing, stood, stands(house, house.live(), found.standing.days))
+
+
+def _are_told(found: Standing, before: dict[tuple[str, ...], str], after: dict[tuple[str, ...], str]) -> None:
+    """The differences of what stands are those that are told."""
+    differ = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+    told_ = {
+        (*row[:3], "minor" if row.measure == "amount_at_risk" else row.measure, row.currency)
+        for row in found.rows
+    }
+    assert {key for key in differ if key[0] != "one"} == told_
+    assert {key[0] for key in told_} == {"bridge", "exceptions"}
+    for row in found.rows:
+        if row.measure != "amount_at_risk":
+            zero = format_minor(0, row.currency) if row.currency else "0"
+            assert (before.get(row[:5], zero), after.get(row[:5], zero)) == (row.before, row.after)
+    ids = [{key[1] for key in side if key[0] == "one"} for side in (before, after)]
+    assert found.counts["gone"] == len(ids[0] - ids[1])
+    assert found.counts["come"] == len(ids[1] - ids[0])
+    assert found.counts["changed"] == len({key[1] for key in differ if key[0] == "one"} & ids[0] & ids[1])
+    assert {one.id for one in found.listed if one.kind == "come"} <= ids[1] - ids[0]
+
+
+def test_where_only_an_sla_differs_the_exceptions_that_come_are_told(house: House) -> None:
+    house.record([e.won("2024-06-20", e.line("S", "107.00"))])
+    old = house.project()
+    new = beside(house, Policies([from_day("2024-01-01", sla_hours={"WON_NO_ORDER": 4_000})]))
+    found = compared(house, old, new)
+    assert found.is_same
+    assert found.differs
+    assert not found.not_compared
+    assert found.standing is not None
+    assert found.standing.counts == {"gone": 1, "come": 0, "changed": 0}
+    assert [(one.code, one.amount) for one in found.standing.listed] == [("WON_NO_ORDER", "107.00")]
+    assert ("won_ordered.timing_in_sla", "0.00", "107.00") in [
+        (row.what, row.before, row.after) for row in found.standing.rows
+    ]
+    assert "figures of" in api_previewing.told(house.connection, found)["verdict"]
 
 
 def _spanning(view: str, by: tuple[str, ...]) -> reports.Query:

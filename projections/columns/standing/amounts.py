@@ -142,7 +142,8 @@ def _moves(look: Look, numbers: Array, found: Sequence[tuple[Lot, Array]], *, st
     columns = [np.concatenate(column).astype(np.int64) for column in zip(*parts, strict=True)]
     moves = grouped(columns[:3], columns[3])
     kept = moves.only(moves.amount != 0)
-    return Asked(*kept.columns, kept.amount)
+    number, day, fact = kept.columns
+    return Asked(number, day, fact, kept.amount)
 
 
 def uncovered(found: Asked, billed: Array) -> Iterator[tuple[int, date, list[int], int]]:
@@ -186,7 +187,7 @@ def late_deals(look: Look, now: date, opened_at: Sequence[int], opened_on_: Sequ
 
 
 def deals_naming(look: Look, wanted: Array) -> Array:
-    """Places of deals of which a milestone names a product that is wanted. wanted: by codes of system and product."""
+    """Places of deals of which a milestone names a product that is wanted, by codes of system and product."""
     heads, keys = look.state.heads, look.state.keys
     assert heads is not None, "whoever asks has looked"
     if not bool(wanted.any()):

@@ -1,4 +1,4 @@
-"""A question about exceptions that is answered from the columns: what several codes share, without SQL's scans.
+"""A question about exceptions that is answered from the columns: what several codes share.
 
 Belongs here: what projections/exceptions/asking reads, the same. Whatever is about few deals is left to SQL.
 Does not belong here: when an exception rises (projections/exceptions), the list of them (excepting).
@@ -104,34 +104,14 @@ class Held(Asking):
         first = amounts.first_billed(self.look, by_product, found.line[found.unbilled < 0])
         told = []
         for row in zip(*(column.tolist() for column in found), strict=True):
-            one = Lines(*row)
-            told.append(
-                o.OpenLine(
-                    *self._owner(one.own),
-                    self._line(one.line),
-                    "",
-                    0,
-                    one.usage,
-                    one.billed,
-                    one.rebilled,
-                    0,
-                    one.unbilled,
-                    one.performed,
-                    0,
-                    one.unfulfilled,
-                    one.scheduled,
-                    one.scheduled_before,
-                    one.planned,
-                    one.is_planned,
-                    one.is_ordered,
-                    None,
-                    None,
-                    None,
-                    first.get(one.line),
-                    one.is_ratable,
-                    [],
-                )  # fmt: skip
-            )
+            one: Any = Lines(*row)
+            line = o.OpenLine(
+                *self._owner(one.own), self._line(one.line), "", 0, one.usage, one.billed, one.rebilled, 0,
+                one.unbilled, one.performed, 0, one.unfulfilled, one.scheduled, one.scheduled_before,
+                one.planned, one.is_planned, one.is_ordered, None, None, None, first.get(one.line),
+                one.is_ratable, [],
+            )  # fmt: skip
+            told.append(line)
         return sorted(told, key=lambda one: one[:3])
 
     @cached_property
@@ -141,22 +121,14 @@ class Held(Asking):
         posted = amounts.posted(self.look, found.number)
         told = []
         for n, row in enumerate(zip(*(column.tolist() for column in found), strict=True)):
-            one = receivables.Invoices(*row)
+            one: Any = receivables.Invoices(*row)
             invoiced, fact = posted.get(n, (0, None))
             due = None if one.due == NEVER else to_date(one.due)
-            told.append(
-                o.OpenInvoice(
-                    *self._owner(one.own),
-                    self._object(one.number),
-                    due,
-                    one.open,
-                    one.disputed,
-                    invoiced,
-                    one.is_posted,
-                    fact,
-                    None,
-                )  # fmt: skip
-            )
+            invoice = o.OpenInvoice(
+                *self._owner(one.own), self._object(one.number), due, one.open, one.disputed, invoiced,
+                one.is_posted, fact, None,
+            )  # fmt: skip
+            told.append(invoice)
         return sorted(told, key=lambda one: one[:3])
 
     @cached_property
@@ -245,7 +217,7 @@ class Held(Asking):
     # -- statements --------------------------------------------------------------------------------------
 
     def rows(self, name: str, **values: Any) -> list[tuple[Any, ...]]:
-        """The rows of a named statement, read off the columns where it would go through all of the journal."""
+        """The rows of a named statement, read off the columns where SQL would read all of the journal."""
         read = _READ.get(name)
         if read is not None:
             return read(self, **values)
@@ -319,7 +291,8 @@ class Held(Asking):
         )
         moves = grouped((number, day, fact), moved)
         moves = moves.only(moves.amount != 0)
-        found = begun(*moves.columns, moves.amount)
+        number, day, fact = moves.columns
+        found = begun(number, day, fact, moves.amount)
         days = [to_date(day) for day in found.day.tolist()]
         return zip(found.number.tolist(), days, found.fact.tolist(), strict=True)
 

@@ -1,7 +1,7 @@
 """The list of exceptions read off the columns: the pages, order and totals that projections/exceptions gives.
 
-Belongs here: all exceptions of a day in order, and those of a page in full. Late renewals, of which there may be
-as many as deals, are kept as columns until they are shown. Does not belong here: when one rises
+Belongs here: all exceptions of a day in order, and those of a page in full. Late renewals, of which there may
+be as many as deals, are kept as columns until they are shown. Does not belong here: when one rises
 (projections/exceptions, renewals).
 """
 
@@ -162,7 +162,7 @@ class _Page:
             return numbers if handling.OPEN in self._query.statuses else numbers[:0]
         ids = [self._id(number) for number in range(len(self._found.found))] + self._late_ids()
         statuses = (self._told.get(id_, handling.UNTOUCHED).status for id_ in ids)
-        which = np.fromiter((status in self._query.statuses for status in statuses), bool, len(ids))
+        which: Array = np.fromiter((status in self._query.statuses for status in statuses), bool, len(ids))
         return numbers[which]
 
     def _late_ids(self) -> list[str]:

@@ -78,18 +78,24 @@ def rank_of(texts: Texts, value: str) -> int:
     return -1 if code is None else int(texts.ranks().of[code])
 
 
+class Shown(NamedTuple):
+    """The currencies in which something is shown: the rank of each, and texts by rank."""
+
+    ranks: Array
+    texts: list[str | None]
+
+
 def groups_of(
-    columns: Columns, connection: Connection[Any], state: State, query: Query, own: Array
+    columns: Columns, connection: Connection[Any], state: State, query: Query, own: Array, in_: Shown
 ) -> Groups:
-    """The groups of some (deal, currency). Raises Beyond."""
+    """The groups of some (deal, currency). in_: the currency of each of them. Raises Beyond."""
     keys = state.keys
     key = keys.of_own[own]
     names = [name for name in query.by if name != "currency"]
     found = deal_columns(columns, state, connection, query.at, query.known, dict.fromkeys(names))
-    currencies = columns.book.currencies.ranks()
     texts: list[list[str | None]] = []
     code = np.zeros(len(own), np.int64)
-    most = len(currencies.texts)
+    most = len(in_.texts)
     for name in names:
         column = found[name]
         texts.append(column.texts)
@@ -97,13 +103,10 @@ def groups_of(
         if most >= _MOST:
             raise Beyond("more combinations of groups than have numbers")
         code = code * len(column.texts) + shown(column)[keys.deal[key]]
-    currency = currencies.of[keys.currency[key]]
-    codes, number = np.unique(code * len(currencies.texts) + currency, return_inverse=True)
-    met = np.unique(currency)
-    return Groups(
-        own, number, np.searchsorted(met, currency), {n: currencies.texts[rank] or "" for n, rank in
-        enumerate(met.tolist())}, codes, [*texts, currencies.texts],
-    )  # fmt: skip
+    codes, number = np.unique(code * len(in_.texts) + in_.ranks, return_inverse=True)
+    met, currency = np.unique(in_.ranks, return_inverse=True)
+    currencies = {number: in_.texts[rank] or "" for number, rank in enumerate(met.tolist())}
+    return Groups(own, number, currency, currencies, codes, [*texts, in_.texts])
 
 
 def shown(column: Column) -> Array:

@@ -1,6 +1,7 @@
 """Order lines of which something is unbilled, for all deals at once (sql/open_lines).
 
-Belongs here: which lines those are, and their balances. Does not belong here: why they are not billed (reasons).
+Belongs here: which lines those are, and their balances. Does not belong here: why they are not billed
+(reasons).
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ class _Sums:
         self._before = from_date(look.at - timedelta(days=grace))
         names = ("usage", "billed", "rebilled", *_OF_ACCOUNTS, "scheduled_before", "planned")
         self._sums = {name: np.zeros(size, np.int64) for name in names}
-        #: By flag what says so: place, pair, line and product as posted, milestone, amount, whether it is spread.
+        #: By flag what says so: place, debit, line and product as posted, milestone, amount, whether spread.
         self._said: dict[str, list[tuple[Array, ...]]] = {
             name: [] for name in ("is_planned", "is_ordered", "is_ratable")
         }

@@ -1,4 +1,4 @@
-"""Why value stands between two figures of the bridge, for all deals at once (projections/reasons says the same).
+"""Why value stands between two figures of the bridge, for all deals at once, as projections/reasons says.
 
 Belongs here: one reason a part, by the same priority. Does not belong here: what is open (the other modules
 of this folder), figures and groups (bridging).

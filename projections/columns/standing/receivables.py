@@ -1,4 +1,4 @@
-"""What of invoices is open, cash and credits that wait, for all deals at once (sql/open_invoices, sql/open_cash).
+"""What of invoices is open, cash and credits that wait, for all deals at once (sql/open_invoices, open_cash).
 
 Belongs here: which invoices are open, how much of them, when they are due; what may pay them. Does not belong
 here: why they are not paid (reasons).
@@ -24,7 +24,7 @@ NEVER: Final = from_date(date.max)
 
 
 class Invoices(NamedTuple):
-    """Invoices of which something is open (negative: overpaid), as projections/open_items.OpenInvoice has them.
+    """Invoices of which something is open (negative: overpaid), as open_items.OpenInvoice has them.
 
     number: theirs, in order. due: day numbers, NEVER where no day is known.
     """

@@ -58,7 +58,7 @@ _LESS: Final[dict[Pair, tuple[str, str]]] = {
 
 
 class Parts(NamedTuple):
-    """What is taken away: number of (deal, currency), number of the part, amount; in that order, none zero."""
+    """What is taken away: number of (deal, currency), of the part, amount; in that order."""
 
     own: Array
     part: Array
@@ -91,7 +91,8 @@ def spans(columns: Columns, connection: Connection[Any], look: Look, heads: Head
     found = [(NUMBERS[part], np.flatnonzero(sums), sums[sums != 0]) for part, sums in flows.closed]
 
     def add(step: str, reason: str, own: Array, amount: Array) -> None:
-        found.append((NUMBERS[step, reason], own, amount))
+        some = amount != 0
+        found.append((NUMBERS[step, reason], own[some], amount[some]))
 
     _open(columns, connection, look, heads, add)
     parts = _summed((part, own, amount) for part, own, amount in found)
@@ -100,7 +101,7 @@ def spans(columns: Columns, connection: Connection[Any], look: Look, heads: Head
     parts = _whole(flows.figures, parts, size)
     figures = np.where(flows.held, flows.figures, 0)
     some = (figures != 0).any(axis=0)
-    some[parts.own] = True
+    some[parts.own[parts.amount != 0]] = True
     return Spans(figures, parts, some)
 
 
@@ -217,8 +218,8 @@ def _summed(found: Iterable[tuple[int, Array, Array]]) -> Parts:
         return Parts(none, none, none)
     own, part, amount = (np.concatenate(column).astype(np.int64) for column in zip(*columns, strict=True))
     sums = grouped((own * len(PARTS) + part,), amount)
-    kept = sums.amount != 0
-    return Parts(*np.divmod(sums.columns[0][kept], len(PARTS)), sums.amount[kept])
+    own, part = np.divmod(sums.columns[0], len(PARTS))
+    return Parts(own, part, sums.amount)
 
 
 def _whole(figures: Array, parts: Parts, size: int) -> Parts:

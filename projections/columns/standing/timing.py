@@ -42,7 +42,7 @@ def answer(columns: Columns, connection: Connection[Any], query: Query) -> list[
     state = columns.at_least(connection, query.known)
     if state is None or state.heads is None:
         return None
-    return _Asking(columns, connection, state, state.heads, query).stages()
+    return _Asking(columns, connection, state, state.heads, query).told()
 
 
 class _Asking:
@@ -93,7 +93,7 @@ class _Asking:
         said = o.milestones(self._connection, positions.tolist(), self._query.known, policies)
         return {position: one.instant for position, one in said.items()}
 
-    def stages(self) -> list[Stage]:
+    def told(self) -> list[Stage]:
         """All of them."""
         look, query = self._look, self._query
         given = stages.orders(look, self._columns.book.labels.stems)
@@ -106,9 +106,10 @@ class _Asking:
             "cash_application": stages.cash(look, query),
         }
         by_role, propagated = self._captured()
-        told = []
-        for name in STAGES:
-            told.append(_summed(name, propagated) if name not in found else self._stage(name, found[name]))
+        told = [
+            _summed(name, propagated) if name not in found else self._stage(name, found[name])
+            for name in STAGES
+        ]
         return told + [_summed(f"capture.{role}", by_role[role]) for role in sorted(by_role)]
 
     def _stage(self, name: str, found: Stretches) -> Stage:

@@ -1,4 +1,4 @@
-"""What is won and not ordered, ordered and not won, and settled as variance, product by product (sql/open_won).
+"""What is won and not ordered, ordered and not won, and settled as variance, by product (sql/open_won).
 
 Belongs here: balances and variances by (deal, currency, product), and what began them. Does not belong here:
 why they stand (reasons).
