@@ -38,10 +38,13 @@ KEPT_HEADERS: Final = frozenset(
         "webhook-timestamp",
         "x-hubspot-request-timestamp",
         "cairn-proof",
+        "cairn-caller",
     }
 )
 #: Kept too, and never taken from a sender: how a webhook proved itself, and which secret's name did it.
 PROOF_HEADER: Final = "cairn-proof"
+#: The same of who sent it over HTTP with a key, a token or none, as the ledger knows it.
+CALLER_HEADER: Final = "cairn-caller"
 #: Never kept, whatever else is asked for: they would let a reader of the inbox act as the sender.
 SECRET_HEADERS: Final = frozenset(
     {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"}

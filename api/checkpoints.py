@@ -126,7 +126,19 @@ def signer_of(plan: Plan, connection: Connection[Any]) -> Signer:
     if plan.makes_key and not path.exists():
         with suppress(SigningKeyRefused):  # another process has made it meanwhile
             make_key(path)
-    return Signer(path, origin_of(plan, connection))
+    return _signer(plan, path, connection)
+
+
+def signer_at_hand(plan: Plan, connection: Connection[Any]) -> Signer | None:
+    """Who signs, for what it remembers; None where no key is there yet. Raises SigningKeyRefused."""
+    path = None if plan.key is None else Path(plan.key)
+    return None if path is None or not path.exists() else _signer(plan, path, connection)
+
+
+def _signer(plan: Plan, path: Path, connection: Connection[Any]) -> Signer:
+    # the memory goes by what nobody can change in the database: a name that it gives is not that
+    ledger = None if plan.origin else f"schema {plan.schema}"
+    return Signer(path, origin_of(plan, connection), ledger)
 
 
 def fresh(connection: Connection[Any], means: Means) -> Made:

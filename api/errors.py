@@ -38,7 +38,7 @@ from api.envelopes import BodyEmpty, MediaTypeUnknown
 from api.exporting import ExportUnderWay
 from api.feeds import FeedUnknown
 from api.forgetting import NothingSealed
-from api.freshness import NotYetProjected
+from api.freshness import LedgerGone, NotYetProjected
 from api.handling import ExceptionUnknown
 from api.mappings import MappingNotFound, NotInstalled
 from api.parameters import ParameterRefused
@@ -57,6 +57,8 @@ _log: Final = logging.getLogger("cairn.api")
 MEDIA: Final = "application/problem+json"
 #: Where a request's scope keeps the slug of the problem that it was answered with.
 PROBLEM: Final = "cairn.problem"
+#: And the route that the audit trail names, where it is more than the pattern; never what a caller wrote.
+ROUTE: Final = "cairn.route"
 
 
 class Kind(NamedTuple):
@@ -122,6 +124,7 @@ KINDS: Final[tuple[tuple[type[BaseException], Kind], ...]] = (
     (TreeBehind, Kind(503, "tree-behind", "The transparency log has not come that far yet", None, 1)),
     (ExportUnderWay, Kind(409, "export-under-way", "Another bundle is being written")),
     (Tampered, Kind(409, "ledger-changed", "The ledger is not what was hashed and signed")),
+    (LedgerGone, Kind(503, "ledger-gone", "The ledger was dropped")),
     (NotYetProjected, Kind(503, "not-yet-projected", "The reports have not come that far yet", None, 1)),
     (NoGeneration, Kind(503, "nothing-projected", "No report can be given yet",
                         "nothing has been projected yet: is the projector running?", 1)),

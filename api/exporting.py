@@ -20,6 +20,7 @@ from psycopg import Connection
 
 from adapters.bundles import forms, writing
 from adapters.bundles.forms import About
+from adapters.transparency import history
 from adapters.transparency.keys import Signer
 from adapters.transparency.signing import Made
 from api.checkpoints import Means, fresh, signer_of
@@ -89,6 +90,7 @@ def write(
     """
     made = fresh(connection, means)
     signer = signer_of(means.plan, connection)
+    history.check(connection, signer)  # a bundle holds all that were signed
     _write(file, connection, signer, means.plan.schema, made, payloads=payloads, told=told)
     return Exported(made.size, made.root, file.tell(), signer.key)
 

@@ -81,6 +81,11 @@ def check(connection: Connection[Any], id_: str, today: date) -> None:
     raise ExceptionUnknown(f"there is no exception {id_[:80]!r} today: it may have healed meanwhile")
 
 
+def act(id_: str, action: str, told: Said) -> tuple[str, dict[str, str]]:
+    """The act and its details, as the audit trail has them: `by` is who the caller says it is."""
+    return ACTIONS[action].removesuffix(".v1"), {"exception": id_, "by": told.actor}
+
+
 def prepare(intake: Intake, tenant: str, id_: str, action: str, told: Said) -> Prepared:
     """The milestone, ready to be recorded. Raises ParameterRefused where it can't be one."""
     note = told.note

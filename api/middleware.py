@@ -18,7 +18,7 @@ from api.access.callers import NOBODY, Caller
 from api.access.callers import caller as caller_of_request
 from api.access.guard import Guard
 from api.access.refusals import Forbidden, IssuerUnavailable, LimitReached, Unauthorised
-from api.errors import PROBLEM, answer
+from api.errors import PROBLEM, ROUTE, answer
 from api.headers import completed
 from api.logs import request_id
 from api.metrics import Metrics
@@ -135,7 +135,7 @@ class Edge:
                 caller=caller.name,
                 kind=caller.kind,
                 method=method,
-                route=route,
+                route=scope.get(ROUTE, route),
             )
         if _log.isEnabledFor(logging.INFO):
             _log.info(

@@ -17,8 +17,9 @@ from adapters.feeds.tallies import Noted, Rejection, counts_of
 from adapters.feeds.webhook import Token, Webhook
 from adapters.importing import PRECEDENCE, Summary
 from adapters.intake import Intake
-from adapters.preparing import PROOF_HEADER, Preparation
+from adapters.preparing import CALLER_HEADER, PROOF_HEADER, Preparation
 from adapters.sources import SOURCES
+from api.access.callers import WEBHOOK, current
 from api.answers import outcome_told
 from api.envelopes import MediaTypeUnknown
 from domain.arrivals import Outcome
@@ -95,12 +96,13 @@ def read(intake: Intake, feed: Feed, message: Message, proof: Proof, at: int) ->
 
 
 def _kept(webhook: Webhook, message: Message, proof: Proof) -> dict[str, str]:
-    """The headers that may be kept: not the one that holds a token, nor one that says that it was proven."""
-    secret = webhook.header if isinstance(webhook, Token) else None
+    """The headers that may be kept: not the one that holds a token, nor one that says who it is from."""
+    left_out = (webhook.header if isinstance(webhook, Token) else None, PROOF_HEADER, CALLER_HEADER)
     sent = {name.decode("latin-1"): value.decode("latin-1") for name, value in message.headers}
-    return {name: value for name, value in sent.items() if name not in (secret, PROOF_HEADER)} | {
-        PROOF_HEADER: str(proof)
-    }
+    kept = {name: value for name, value in sent.items() if name not in left_out} | {PROOF_HEADER: str(proof)}
+    if current() is not WEBHOOK:
+        kept[CALLER_HEADER] = current().mark
+    return kept
 
 
 def summed(received: Received, outcomes: Sequence[Outcome]) -> dict[tuple[str, str], int]:

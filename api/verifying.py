@@ -10,18 +10,28 @@ from typing import Any, Final
 
 from psycopg import Connection
 
+from adapters.postgres import deciding
 from api.histories import figures_of
 from api.reading import text_of
 from projections import generations, rounds
 from projections.casework import Case
 from projections.checking import Checked
 from projections.figures import differences
-from projections.verification import Difference, as_text
+from projections.generations import Generation
+from projections.verification import MOST, Difference, as_text
 
 #: What to do where the journal differs from the fold.
 REMEDY: Final = "run cairn rebuild --whole: it makes the journal anew from the log"
-#: And where the log itself is not whole.
+#: And where the log itself is not whole, or what is kept beside it.
 LOG_REMEDY: Final = "the log can't be made anew: restore the database from a backup, then compare again"
+
+
+def decisions(connection: Connection[Any], _: Generation) -> list[Difference]:
+    """What the decisions of the log, taken again, have not left so; the first ones of each table."""
+    return [
+        Difference(one.table, None, None, one.position, None, wrong=one.wrong)
+        for one in deciding.differing(connection, MOST)
+    ]
 
 
 def checked(found: Checked) -> dict[str, Any]:
@@ -41,7 +51,7 @@ def checked(found: Checked) -> dict[str, Any]:
 
 def remedy(found: Checked) -> str | None:
     """What to do; None where all is well."""
-    if any(one.table == "log" for one in found.differences):
+    if any(one.wrong for one in found.differences):
         return LOG_REMEDY
     return None if found.holds else REMEDY
 
@@ -74,7 +84,9 @@ def _plain(value: Any) -> Any:
 def lines_of(one: Difference) -> list[str]:
     """A difference in lines for people."""
     if one.wrong:
-        return [f"milestone {one.position}: {one.wrong}"]
+        by = f"{one.table}, milestone" if one.table in deciding.TABLES else one.table
+        what = "milestone" if one.table == "log" else by
+        return [f"{what} {one.position}: {one.wrong}"]
     deal = "" if one.deal is None else f"deal {one.deal}, "
     fact = "" if one.fact is None else f"fact {one.fact}, "
     return [

@@ -24,6 +24,7 @@ from projections.verification import (
     slice_of,
     strays,
     verify_apart,
+    wrong_in_kept,
     wrong_in_numbers,
 )
 from projections.workers import do_all
@@ -123,7 +124,10 @@ def check(
         if not wanted.is_sample:
             report("strays", milestones)
             left = strays(connection, generation.id)
+            left += wrong_in_kept(connection)
             differing, differences = differing + len(left), _first([*differences, *left])
+        if beside:
+            report("beside", milestones)
         for compare in beside:
             others = list(compare(connection, generation))
             differing, differences = differing + len(others), _first([*differences, *others])

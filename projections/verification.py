@@ -54,7 +54,8 @@ class Difference(NamedTuple):
     """Something that is not as it ought to be: a row of a table of the generation, or of the log.
 
     deal: its number, None where it is of none; root: the lowest stream of its set, None where that is not
-    known. journal, fold: the row by column, None where there is none; wrong: what, where it is of the log.
+    known. journal, fold: the row by column, None where there is none; wrong: what, where it is of the log or
+    of what is kept beside it. position: there, of `inbox`, `conflict` and the like, the row's own number.
     """
 
     table: str
@@ -256,3 +257,9 @@ def wrong_in_numbers(connection: Connection[Any], upto: int) -> list[Difference]
     """What is wrong with the numbers of the log as a whole up to a position; the first ones."""
     rows = connection.execute(queries.statement("verify_log"), {"upto": upto, "limit": MOST}).fetchall()
     return [Difference("log", None, None, position, None, wrong=wrong) for position, wrong in rows]
+
+
+def wrong_in_kept(connection: Connection[Any]) -> list[Difference]:
+    """What is wrong with messages, conflicts and quarantine, which are no milestones; the first ones."""
+    rows = connection.execute(queries.statement("verify_kept"), {"limit": MOST}).fetchall()
+    return [Difference(table, None, None, number, None, wrong=wrong) for table, number, wrong in rows]

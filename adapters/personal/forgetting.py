@@ -7,11 +7,10 @@ trail (api/forgetting.py).
 
 from __future__ import annotations
 
-import base64
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -21,6 +20,7 @@ import psycopg
 from psycopg import Connection
 
 from adapters.personal.sealing import Secret, new_key, unseal
+from adapters.personal.searching import texts
 from adapters.personal.tokens import PART, Token, normalised
 from adapters.postgres.statements import statements
 
@@ -30,8 +30,6 @@ _log: Final = logging.getLogger("cairn.personal")
 _SMALL: Final = 64 * 2**20
 #: Characters from which a known value is looked for in payloads that are sealed whole.
 _TELLING: Final = 4
-_ESCAPED: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
-_ENCODED: Final = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
 _HEX: Final = re.compile(rf"[0-9a-f]{{{2 * PART}}}")
 
 
@@ -92,7 +90,7 @@ def bodies_with(connection: Connection[Any], secret: Secret, subject: bytes, id_
         for body, value, sealed, wrapped in rows.execute(_SQL["bodies"]):
             token = Token(bytes(body), bytes(value))
             raw = unseal(secret.unwrap(token.subject, wrapped), token, sealed)
-            if any(_holds(text, wanted) for text in _texts(raw)):
+            if any(_holds(text, wanted) for text in texts(raw)):
                 found.append(token.subject)
     return found
 
@@ -117,21 +115,6 @@ def _plain(raw: bytes) -> str:
 def _holds(text: str, wanted: Iterable[str]) -> bool:
     found = normalised(text)
     return any(one in found for one in wanted)
-
-
-def _texts(raw: bytes) -> Iterator[str]:
-    """A payload that nobody could read, as text in the ways in which a name might be written in it."""
-    text = raw.decode(errors="replace")
-    yield text
-    if "\\u" in text:
-        yield _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
-    if b"\0" in raw:
-        yield raw.decode("utf-16-le", errors="replace")
-        yield raw.decode("utf-16-be", errors="replace")
-    yield raw.decode("latin-1")
-    for match in _ENCODED.finditer(text):
-        body = match[0][: len(match[0]) // 4 * 4]
-        yield base64.b64decode(body).decode(errors="replace")
 
 
 def destroy(connection: Connection[Any], subjects: list[bytes]) -> int:

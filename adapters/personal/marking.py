@@ -9,15 +9,17 @@ Pure: the same payload gives the same tokens, so that it can be done in any proc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
 from adapters.personal.rules import READABLE, Rule, subject_path
-from adapters.personal.spans import Malformed, Pattern, Span, Spelling, spans
+from adapters.personal.spans import Malformed, Pattern, Span, Spelling, scalars, search
 from adapters.personal.tokens import TOKEN, Pseudonyms
 from domain.arrivals import Plain
+from domain.contract import CATALOGUE, source_told
 from domain.refusals import Reason
 
 #: A header that is kept with a payload in which tokens stand, and never taken from a sender.
@@ -33,13 +35,19 @@ SEALED: Final = Reason(
     " sealed, whole; have it sent again mended",
 )
 
-_CORRECTION: Final = "milestone.corrected."
+#: How types begin, however cased, in which a milestone stands within another.
+_CORRECTION: Final = "milestone.corrected"
 _REPLACEMENT: Final = ("data", "replacement")
+_SOURCE: Final = ("source",)
 #: Data in base64, in which nothing is looked for.
 _ENCODED: Final = (("data_base64",), (*_REPLACEMENT, "data_base64"))
 #: Members of a packed CSV record that say that its cells can't be trusted.
 _TORN: Final = (("beyond",), ("cells",), ("unread",))
 _MOST_NAMES: Final = 10_000
+
+
+#: Where a value begins and ends in a payload, and the 8 bytes of its subject.
+_Piece: TypeAlias = tuple[int, int, bytes]
 
 
 class _Head(msgspec.Struct):
@@ -120,7 +128,8 @@ class Marks:
     def event(self, body: bytes) -> Guarded | None:
         """A canonical event as it may be kept; None where no rule is meant for it, or it holds no such value.
 
-        One that does not tell its source may be anybody's, and is replaced whole.
+        One that does not tell its source, or not as the contract has it, may be anybody's, and is replaced
+        whole.
         """
         if not self._events:
             return None
@@ -128,14 +137,14 @@ class Marks:
             head = _HEAD.decode(body)
         except _UNREADABLE:
             return self.whole(body)
-        if not head.source:
+        if not _is_source(head.source):
             return self.whole(body)
         rules = self._of(head.source, self._events)
-        if head.type.startswith(_CORRECTION):
+        if _may_correct(head.type, body):
             return self._correction(body, rules)
         if not rules:
-            return None
-        return self._guarded(body, _fields(rules), str, _ENCODED)
+            return self.whole(body) if _is_repeated(body, _SOURCE) else None
+        return self._guarded(body, _fields(rules), str, _ENCODED, is_event=True)
 
     def record(self, mapping: str, reads: Callable[[], str], instance: str, payload: bytes) -> Guarded | None:
         """A record of a source system, likewise. reads: what its mapping reads, `json`, `csv` or another."""
@@ -173,54 +182,76 @@ class Marks:
     def _correction(self, body: bytes, rules: tuple[Rule, ...]) -> Guarded | None:
         """A correction, whose replacement is a milestone of the same rules, or of its own source's."""
         try:
-            replacement = _at(_DECODER.decode(body), _REPLACEMENT, str)
+            document = _DECODER.decode(body)
         except _UNREADABLE:
             return self.whole(body)
-        source = _at(replacement, ("source",), str)
-        if isinstance(source, str):
-            rules = (*rules, *(one for one in self._of(source, self._events) if one not in rules))
-        elif replacement is not None and not rules:
+        data = document.get("data")
+        if _is_hidden(document, _ENCODED) or not isinstance(data, dict | None):
             return self.whole(body)
-        return self._guarded(body, _fields(rules, (), _REPLACEMENT), str, _ENCODED) if rules else None
+        replacement = None if data is None else data.get("replacement")
+        if replacement is not None:
+            source = _at(replacement, _SOURCE, str)
+            if not isinstance(source, str) or not _is_source(source):
+                return self.whole(body)
+            rules = (*rules, *(one for one in self._of(source, self._events) if one not in rules))
+        if not rules:
+            return self.whole(body) if _is_repeated(body, (*_REPLACEMENT, *_SOURCE)) else None
+        return self._guarded(body, _fields(rules, (), _REPLACEMENT), str, _ENCODED, is_event=True)
 
     def _guarded(
-        self, body: bytes, fields: list[_Field], spelling: Spelling, hiding: Sequence[Pattern] = ()
+        self,
+        body: bytes,
+        fields: list[_Field],
+        spelling: Spelling,
+        hiding: Sequence[Pattern] = (),
+        *,
+        is_event: bool = False,
     ) -> Guarded | None:
-        """hiding: where something stands, values may stand in places that no pattern leads to."""
+        """hiding: where something stands, values may stand in places that no pattern leads to.
+
+        is_event: its form is known, so that another one hides something, and so do members given twice.
+        """
         try:
             document = _DECODER.decode(body)
-            found = spans(body, [field.pattern for field in fields], spelling)
+            found, is_blocked, is_repeated = search(body, [field.pattern for field in fields], spelling)
         except (*_UNREADABLE, Malformed):
             return self.whole(body)
-        if _is_hidden(document, hiding):
+        if _is_hidden(document, hiding) or (is_event and (is_blocked or is_repeated)):
             return self.whole(body)
         cuts = [
-            (span.start, span.end, self._subject(document, body, span, fields[span.pattern], spelling))
+            cut
             for span in found
-            if not _is_nothing(body[span.start : span.end])
+            for cut in self._cuts(document, body, span, fields[span.pattern], spelling)
+            if not _is_nothing(body[cut[0] : cut[1]])
         ]
         cuts += self._lookalikes(body, cuts)
         return self._cut(body, sorted(cuts)) if cuts else None
 
-    def _subject(self, document: Any, body: bytes, span: Span, field: _Field, spelling: Spelling) -> bytes:
-        if field.subject is not None:
-            path = subject_path(field.subject, field.pattern, span.path)
-            named = None if path is None else _at(document, path, spelling)
-            if isinstance(named, str) and named.strip():
-                return self._pseudonyms.subject(named)
-            if isinstance(named, int) and not isinstance(named, bool):
-                return self._pseudonyms.subject(str(named))
-        return self._pseudonyms.subject(_text(body[span.start : span.end]))
+    def _cuts(
+        self, document: Any, body: bytes, span: Span, field: _Field, spelling: Spelling
+    ) -> Iterator[_Piece]:
+        """A value under the subject that is told; without one, all that it holds, each its own subject."""
+        named = _named(document, span, field, spelling)
+        if named is not None:
+            yield span.start, span.end, self._pseudonyms.subject(named)
+            return
+        for start, end in scalars(body, span.start, span.end):
+            yield start, end, self._pseudonyms.subject(_text(body[start:end]))
 
-    def _lookalikes(self, body: bytes, cuts: list[tuple[int, int, bytes]]) -> list[tuple[int, int, bytes]]:
-        """Texts that look like tokens of ours and are not: given one, they are put back as they were."""
-        return [
-            (match.start(), match.end(), self._pseudonyms.subject(_text(match[0])))
-            for match in TOKEN.finditer(body)
-            if not any(start <= match.start() < end for start, end, _ in cuts)
-        ]
+    def _lookalikes(self, body: bytes, cuts: list[_Piece]) -> list[_Piece]:
+        """Texts that look like tokens of ours and are not: given one, they are put back as they were.
 
-    def _cut(self, body: bytes, cuts: list[tuple[int, int, bytes]]) -> Guarded:
+        cuts: in order.
+        """
+        starts = [start for start, _, _ in cuts]
+        found = []
+        for match in TOKEN.finditer(body):
+            before = bisect_right(starts, match.start()) - 1
+            if before < 0 or cuts[before][1] <= match.start():
+                found.append((match.start(), match.end(), self._pseudonyms.subject(_text(match[0]))))
+        return found
+
+    def _cut(self, body: bytes, cuts: list[_Piece]) -> Guarded:
         parts: list[bytes] = []
         values: dict[tuple[bytes, bytes], Plain] = {}
         at = 0
@@ -241,6 +272,41 @@ def _fields(rules: Iterable[Rule], *prefixes: Pattern) -> list[_Field]:
         for pattern in rule.fields
         for prefix in prefixes or ((),)
     ]
+
+
+def _is_source(source: str) -> bool:
+    return source_told(source) is None and "\0" not in source
+
+
+def _may_correct(name: str, body: bytes) -> bool:
+    """Whether an event of this type is a correction, or is of no known one and may be meant as one."""
+    if name.strip().casefold().startswith(_CORRECTION):
+        return True
+    return name not in CATALOGUE and (b"replacement" in body or b"\\u" in body)
+
+
+def _is_repeated(body: bytes, path: Pattern) -> bool:
+    """Whether an object on the way to a source has members twice: then which rules are meant is in doubt.
+
+    Looked for only where the source itself may be there twice.
+    """
+    if len(path) == len(_SOURCE) and body.count(b'"source"') == 1 and b"\\u" not in body:
+        return False
+    try:
+        return search(body, [path]).is_repeated
+    except (*_UNREADABLE, Malformed):
+        return True
+
+
+def _named(document: Any, span: Span, field: _Field, spelling: Spelling) -> str | None:
+    """The id of the subject that a value is told to be of; None where it is its own."""
+    if field.subject is None:
+        return None
+    path = subject_path(field.subject, field.pattern, span.path)
+    named = None if path is None else _at(document, path, spelling)
+    if isinstance(named, int) and not isinstance(named, bool):
+        return str(named)
+    return named if isinstance(named, str) and named.strip() else None
 
 
 def _is_hidden(document: Any, hiding: Sequence[Pattern]) -> bool:

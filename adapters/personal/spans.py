@@ -8,7 +8,7 @@ calls has read it whole before. Of members of one name, all are found.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -31,6 +31,8 @@ _MEMBER: Final = re.compile(
 _ELEMENT: Final = re.compile(rb"[ \t\r\n,]*()(" + _TEXT + b"|" + _WORD + b")?", re.DOTALL)
 _STRUCTURE: Final = re.compile(_TEXT + rb"|[\[\]{}]", re.DOTALL)
 _CLOSED: Final = re.compile(rb"[ \t\r\n]*[\]}]")
+#: Values that hold no words of anybody's.
+_EMPTY: Final = re.compile(rb'null|true|false|"[ \t\r\n]*"')
 ANY: Final = "*"
 
 
@@ -47,14 +49,36 @@ class Span(NamedTuple):
     path: tuple[str, ...]
 
 
+class Search(NamedTuple):
+    """What was found along patterns.
+
+    is_blocked: a text, number or list stands where a pattern goes on by name.
+    is_repeated: an object on the way has two members of one name.
+    """
+
+    found: list[Span]
+    is_blocked: bool
+    is_repeated: bool
+
+
 def spans(body: bytes, patterns: Sequence[Pattern], spelling: Spelling = str) -> list[Span]:
     """The values that patterns lead to, in order; none stands within another. Raises Malformed."""
+    return search(body, patterns, spelling).found
+
+
+def scalars(body: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Where the texts, numbers and words within a value stand, names of members too."""
+    return (match.span() for match in _SCALAR.finditer(body, start, end))
+
+
+def search(body: bytes, patterns: Sequence[Pattern], spelling: Spelling = str) -> Search:
+    """The same, with what may have been in the way. Raises Malformed."""
     walk = _Walk(body, patterns, spelling)
     blank = _BLANK.match(body)
     start = 0 if blank is None else blank.end()
     scalar = _SCALAR.match(body, start)
     walk.value(start, None if scalar is None else scalar.end(), list(range(len(patterns))), ())
-    return walk.found
+    return Search(walk.found, walk.is_blocked, walk.is_repeated)
 
 
 class _Walk:
@@ -63,6 +87,8 @@ class _Walk:
         self._patterns = [tuple(step if step == ANY else spelling(step) for step in one) for one in patterns]
         self._spelling = spelling
         self.found: list[Span] = []
+        self.is_blocked = False
+        self.is_repeated = False
 
     def value(self, start: int, end: int | None, active: list[int], path: tuple[str, ...]) -> int:
         """The value that begins here, which these patterns have led to so far: where it ends.
@@ -75,7 +101,10 @@ class _Walk:
                 end = _end_of(self._body, start) if end is None else end
                 self.found.append(Span(start, end, number, path))
                 return end
-        return self._inside(start, active, path) if end is None else end
+        if end is None:
+            return self._inside(start, active, path)
+        self.is_blocked |= _EMPTY.fullmatch(self._body, start, end) is None
+        return end
 
     def _inside(self, start: int, active: list[int], path: tuple[str, ...]) -> int:
         """The values right inside the container that begins here: where it ends."""
@@ -83,6 +112,7 @@ class _Walk:
         is_object = body[start : start + 1] == b"{"
         follows = (_MEMBER if is_object else _ELEMENT).match
         wanted = [(number, self._patterns[number][depth]) for number in active]
+        names: set[str] = set()
         at = start + 1
         number = 0
         while (closed := _CLOSED.match(body, at)) is None:
@@ -90,6 +120,8 @@ class _Walk:
             if found is None:
                 raise Malformed
             name = _name(found[1]) if is_object else str(number)
+            self.is_repeated |= name in names
+            names.add(name)
             spelled = self._spelling(name)
             led = [one for one, step in wanted if step in (ANY, spelled)]
             begin, end = (found.end(), None) if found[2] is None else found.span(2)
@@ -98,6 +130,8 @@ class _Walk:
             else:
                 at = _end_of(body, begin) if end is None else end
             number += 1
+        if number and not is_object:
+            self.is_blocked |= any(step != ANY and not step.isdecimal() for _, step in wanted)
         return closed.end()
 
 

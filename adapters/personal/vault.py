@@ -20,6 +20,7 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from adapters.personal.sealing import Secret, SecretRefused, new_key, new_salt, seal, unseal
+from adapters.personal.searching import candidates
 from adapters.personal.tokens import TOKEN, Token, tokens_in
 from adapters.postgres.statements import statements
 from domain.arrivals import Plain
@@ -85,7 +86,8 @@ class Vault:
     # ---- keeping
 
     def keep(self, values: Iterable[Plain]) -> None:
-        """Seal what is not kept yet; durable on return. Of subjects that were forgotten nothing is kept.
+        """Seal what is not kept yet; durable on return. Of subjects that were forgotten nothing is kept, and
+        no whole payload in which the id of one is found.
 
         Raises PersistenceError where the database can't be used.
         """
@@ -124,7 +126,7 @@ class Vault:
         self._looked = now
 
     def _keep(self, connection: Connection[Any], values: Sequence[Plain]) -> None:
-        left = list(values)
+        left = [one for one in values if not (one.is_body and self._names_forgotten(connection, one.raw))]
         for _ in range(_ATTEMPTS):
             self._learn(connection, left)
             sealed = [
@@ -142,6 +144,14 @@ class Vault:
             for one in left:  # its key was destroyed or made anew meanwhile
                 self._keys.pop(one.subject, None)
         raise PersistenceError("personal values can't be kept: their keys change all the time; send it again")
+
+    def _names_forgotten(self, connection: Connection[Any], body: bytes) -> bool:
+        """Whether the id of a forgotten subject is found in a whole payload."""
+        if self._last_act == 0:
+            return False  # nobody ever was
+        subjects = list(map(self.secret.pseudonyms.subject, candidates(body)))
+        rows = connection.execute(_SQL["keys"], {"subjects": subjects}, binary=True)
+        return any(wrapped is None for _, wrapped in rows)
 
     def _learn(self, connection: Connection[Any], values: Sequence[Plain]) -> None:
         """Have the keys of all subjects at hand; new ones where there are none. None: forgotten."""

@@ -96,11 +96,13 @@ def any_made(connection: Connection[Any]) -> bool:
 
 
 def create(connection: Connection[Any], schema: str, making: Making) -> None:
-    """Make a key of a new name. Raises KeyRefused where the name has a live key."""
+    """Make a key of a new name. Raises KeyRefused where the name has a live key, or is the id of another."""
     with connection.transaction():
         _lock(connection, schema)
         if _live(connection, making.name):
             raise KeyRefused(f"there is a key {making.name} already: rotate it, or revoke it first")
+        if any(key.id == making.name for key in _named(connection, making.name)):
+            raise KeyRefused(f"{making.name} is the id of another key: give it a name of its own")
         _insert(connection, making)
 
 
@@ -132,14 +134,20 @@ def rotate(
 
 
 def revoke(connection: Connection[Any], schema: str, name: str, by: str) -> list[Key]:
-    """End the keys of a name, or the one of an id: those that ended now. Raises KeyUnknown."""
+    """End the keys of a name, or the one of an id: those that ended now.
+
+    Raises KeyUnknown; KeyRefused for the name of one key that is the id of another.
+    """
     with connection.transaction():
         _lock(connection, schema)
-        either = [_key(row) for row in connection.execute(_SQL["named"], {"name": name})]
-        # a name may look like an id; it counts first
-        found = [key for key in either if key.name == name] or either
+        found = _named(connection, name)
         if not found:
             raise KeyUnknown(f"there is no key of the name or id {name[:80]!r}: `cairn keys list` shows them")
+        if len({key.name == name for key in found}) > 1:
+            raise KeyRefused(
+                f"{name} is the name of one key and the id of another: end the one by its id, and the other"
+                " by its name (`cairn keys list` shows them)"
+            )
         return [
             key for key in found if connection.execute(_SQL["revoke"], {"id": key.id, "by": by}).rowcount == 1
         ]
@@ -158,6 +166,11 @@ def _lock(connection: Connection[Any], schema: str) -> None:
 
 def _live(connection: Connection[Any], name: str) -> list[Key]:
     return [_key(row) for row in connection.execute(_SQL["live_of"], {"name": name})]
+
+
+def _named(connection: Connection[Any], name: str) -> list[Key]:
+    """Every key of a name, and the one of an id; also those that have ended."""
+    return [_key(row) for row in connection.execute(_SQL["named"], {"name": name})]
 
 
 def _insert(connection: Connection[Any], making: Making) -> None:

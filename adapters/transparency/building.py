@@ -20,7 +20,7 @@ from adapters import faults
 from adapters.postgres.statements import statements
 from adapters.transparency import entries, signing
 from adapters.transparency.entries import LogChanged
-from adapters.transparency.tiles import grown, state
+from adapters.transparency.tiles import Tree, grown, state
 from domain.merkle import leaf_hash
 
 _log: Final = logging.getLogger(__name__)
@@ -55,6 +55,7 @@ def build(connection: Connection[Any], limit: int = BATCH) -> int:
         last = min(head, size + limit)
         if last == size:
             return 0
+        _check_signed(connection, Tree(connection, size, edge))
         leaves = [leaf_hash(one) for one in entries.entries(connection, size + 1, last)]
         added = grown(size, edge, leaves)
         if added.tiles:
@@ -65,6 +66,19 @@ def build(connection: Connection[Any], limit: int = BATCH) -> int:
         faults.reach("before_tree_commit")
     faults.reach("after_tree_commit")
     return len(leaves)
+
+
+def _check_signed(connection: Connection[Any], tree: Tree) -> None:
+    """Check that a tree that is to grow is what was signed last. Raises LogChanged.
+
+    One that is smaller may grow: whether it comes to the same is seen before anything is signed.
+    """
+    last = signing.newest(connection)
+    if last is not None and 0 < last.size <= tree.size and tree.root(last.size) != last.root:
+        raise LogChanged(
+            f"the tree is not added to: its first {last.size} leaves are not what was signed;"
+            " cairn checkpoint --recheck says whether the log or the tree was changed"
+        )
 
 
 def catch_up(connection: Connection[Any], upto: int, patience: float) -> bool:

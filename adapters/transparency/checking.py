@@ -13,7 +13,7 @@ from psycopg import Connection
 from adapters.postgres.statements import statements
 from adapters.transparency import entries
 from adapters.transparency.entries import LogChanged
-from adapters.transparency.tiles import HEIGHT, WIDTH, Tree, split
+from adapters.transparency.tiles import HEIGHT, WIDTH, Tree, edge_of, grown, split
 from domain.merkle import HASH_BYTES, leaf_hash, perfect_root
 
 _SQL: Final = statements("transparency")
@@ -52,11 +52,33 @@ def _recheck_range(connection: Connection[Any], tree: Tree, first: int, last: in
     with closing(entries.entries(connection, first, last)) as leaves:
         for position, entry in enumerate(leaves, first):
             if hashes[position - begin] != leaf_hash(entry):
-                return (
-                    f"the milestone at position {position} was changed: it, its time or its message is not"
-                    " what was hashed when it was recorded"
-                )
-    return None
+                break
+        else:
+            return None
+    return _tile_that_lies(connection, tree, (position - 1) // WIDTH) or (
+        f"the milestone at position {position} was changed: it, its time or its message is not"
+        " what was hashed when it was recorded"
+    )
+
+
+def _tile_that_lies(connection: Connection[Any], tree: Tree, number: int) -> str | None:
+    """A full tile of leaves that is wrong where its milestones still make what stands above it, or None."""
+    if number >= tree.size >> HEIGHT:
+        return None
+    leaves = _hashes(connection, number * WIDTH + 1, (number + 1) * WIDTH)
+    return tile_changed(0, number) if perfect_root(leaves) == tree.hash_at(HEIGHT, number) else None
+
+
+def _hashes(connection: Connection[Any], first: int, last: int) -> list[bytes]:
+    return [leaf_hash(one) for one in entries.entries(connection, first, last)]
+
+
+def tile_changed(level: int, number: int) -> str:
+    """What is said where a tile was changed, and no milestone."""
+    return (
+        f"the tree's tile {level}/{number} was changed: the milestones are still what was signed;"
+        " cairn checkpoint --rebuild-tree makes the tree anew from them"
+    )
 
 
 def _recheck_bodies(connection: Connection[Any], first: int, last: int) -> str | None:
@@ -92,6 +114,46 @@ def _recheck_tile(tree: Tree, level: int, number: int) -> str | None:
     if perfect_root(split(tree.tile(level, number))) == above[at : at + HASH_BYTES]:
         return None
     return f"tile {number} of level {level} of the tree was changed"
+
+
+def recheck_whole(connection: Connection[Any], tree: Tree, size: int, root: bytes) -> str | None:
+    """Compare the whole log and the whole tree: the first thing that is wrong, or None.
+
+    size, root: what was signed last, by which it is told whether a milestone or a tile was changed; a size of
+    0: nothing. Raises LogChanged.
+    """
+    covers = 0 < size <= tree.size
+    finding = (
+        recheck_end(connection, tree) or recheck(connection, 1, tree.size, tree=tree) or recheck_tiles(tree)
+    )
+    if covers and (finding is not None or tree.root(size) != root):
+        return _changed_tile(connection, tree, size, root) or finding
+    return finding
+
+
+def _changed_tile(connection: Connection[Any], tree: Tree, size: int, root: bytes) -> str | None:
+    """The first tile that is not what the log makes, where the log makes what was signed; otherwise None."""
+    at, edge, wrong = 0, b"", None
+    try:
+        while at < size:
+            added = grown(at, edge, _hashes(connection, at + 1, min(at + _AT_A_TIME, size)))
+            at, edge = added.size, added.edge
+            for level, number, hashes in added.tiles:
+                wrong = wrong or _differs(tree, level, number, hashes)
+        for level, row in enumerate(edge_of(size, edge)):
+            wrong = wrong or _differs(tree, level, size >> HEIGHT * (level + 1), b"".join(row))
+        # that root is made of the right edge alone
+        return wrong if Tree(connection, size, edge).root() == root else None
+    except LogChanged:
+        return None
+
+
+def _differs(tree: Tree, level: int, number: int, hashes: bytes) -> str | None:
+    try:
+        same = tree.tile(level, number)[: len(hashes)] == hashes
+    except LogChanged:
+        same = False
+    return None if same else tile_changed(level, number)
 
 
 class Patrol:

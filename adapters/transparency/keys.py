@@ -4,7 +4,8 @@ Belongs here: making, reading and using the file, and checking signatures. The p
 line, no error and no table. Does not belong here: what is signed.
 
 Beside the key the signer keeps what it signed last, a file for each ledger: `<key file>.last-<digits>`. It
-lies outside of the database too, so that a database that was set back to an earlier state is found out.
+lies outside of the database too, so that a database that was set back to an earlier state is found out. The
+ledger is that of a schema, not that of a name which the database gives: who can change the one can the other.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import stat
 import tempfile
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -31,6 +32,8 @@ from domain.notes import Note, NoteRefused, Signature, VerifierKey, is_name, rea
 
 _log: Final = logging.getLogger(__name__)
 _MOST_BYTES: Final = 10_000
+#: Begins the first line of the memory; the note follows.
+_CHAIN: Final = "chain "
 
 
 class SigningKeyRefused(RuntimeError):
@@ -64,18 +67,30 @@ def make_key(path: Path) -> None:
         Path(name).unlink(missing_ok=True)
 
 
+class Remembered(NamedTuple):
+    """What was signed last. chain: of its row, by which all that were signed before it are fixed."""
+
+    note: Note
+    chain: bytes
+
+
 class Signer:
     """A key that signs for one ledger, the origin. Neither its text form nor its errors show the key."""
 
-    def __init__(self, path: Path, origin: str) -> None:
-        """Read the key. Raises SigningKeyRefused."""
+    def __init__(self, path: Path, origin: str, ledger: str | None = None) -> None:
+        """Read the key. ledger: by what its memory is told from others; default: the origin.
+
+        Raises SigningKeyRefused.
+        """
         if not is_name(origin):
             raise SigningKeyRefused(f"{origin[:80]!r} can't be an origin: no blanks, no plus, not empty")
         self.path = path
         self.origin = origin
         self._key = _read(path)
         self.key = VerifierKey(origin, self._key.public_key().public_bytes_raw())
-        self._memory = path.with_name(f"{path.name}.last-{sha256(origin.encode()).hexdigest()[:12]}")
+        self._memory = path.with_name(
+            f"{path.name}.last-{sha256((ledger or origin).encode()).hexdigest()[:12]}"
+        )
         self._forgetful = False
 
     def __repr__(self) -> str:
@@ -90,7 +105,7 @@ class Signer:
         """The file that holds what was signed last."""
         return self._memory
 
-    def remembered(self) -> Note | None:
+    def remembered(self) -> Remembered | None:
         """What was signed last, as the file beside the key says; None before the first time.
 
         Raises SigningKeyRefused where the file holds something else.
@@ -101,17 +116,23 @@ class Signer:
             return None
         except OSError as error:
             raise SigningKeyRefused(f"{self._memory} can't be read: {error.strerror}") from None
+        first, _, rest = content.partition(b"\n")
         try:
-            return read_note(content)
-        except NoteRefused as error:
+            chain = bytes.fromhex(first.decode("ascii").removeprefix(_CHAIN))
+            return Remembered(read_note(rest), chain)
+        except (NoteRefused, ValueError) as error:
             raise SigningKeyRefused(
                 f"{self._memory} should hold what was signed last, but does not ({error}): restore it"
             ) from None
 
-    def remember(self, note: Note) -> None:
+    def remember(self, note: str, chain: bytes) -> None:
         """Keep what was signed last. Where the folder can't be written that is said once, and left."""
+        content = f"{_CHAIN}{chain.hex()}\n{note}".encode()
+        with contextlib.suppress(OSError):
+            if self._memory.read_bytes() == content:
+                return
         try:
-            replace(self._memory, note.rendered.encode())
+            replace(self._memory, content)
         except OSError as error:
             if not self._forgetful:
                 _log.warning(

@@ -93,7 +93,10 @@ def check_published(place: str, there: bytes, coming: Checkpoint, tree: Tree) ->
     except NoteRefused as error:
         raise PublishFailed(f"{place} holds something else than a checkpoint ({error})") from None
     if said.origin != coming.origin:
-        raise PublishFailed(f"{place} holds a checkpoint of another log, {said.origin}: name another place")
+        raise Tampered(
+            f"{place} holds a checkpoint of another log, {said.origin}, and this one is {coming.origin} now:"
+            " name another place if that is right"
+        )
     check_begins(tree, said, f"the checkpoint that is published at {place}")
     if said.size > coming.size:
         raise PublishFailed(f"{place} holds a later checkpoint already")

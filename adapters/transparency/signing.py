@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from psycopg import Connection
@@ -16,12 +17,11 @@ from psycopg import Connection
 from adapters.postgres.statements import statements
 from adapters.transparency import checking
 from adapters.transparency.entries import LogChanged
-from adapters.transparency.keys import Signer, verify
+from adapters.transparency.keys import Remembered, Signer, verify
 from adapters.transparency.tiles import Tree, locked_state
 from domain.merkle import EMPTY_ROOT
 from domain.notes import (
     Checkpoint,
-    Note,
     NoteRefused,
     VerifierKey,
     read_checkpoint,
@@ -32,6 +32,8 @@ from domain.notes import (
 
 _log: Final = logging.getLogger(__name__)
 _SQL: Final = statements("transparency")
+#: The chain before the first checkpoint.
+NO_CHAIN: Final = bytes(32)
 
 
 class Tampered(RuntimeError):
@@ -46,12 +48,13 @@ class Tampered(RuntimeError):
 
 
 class Made(NamedTuple):
-    """A checkpoint that was signed. note: as it is handed out."""
+    """A checkpoint that was signed. note: as it is handed out. chain: over it and all before it."""
 
     id: int
     size: int
     root: bytes
     note: str
+    chain: bytes
     made_at: datetime
 
 
@@ -156,69 +159,95 @@ def sign(
     used = {one.key for one in keys(connection)}
     try:
         with connection.transaction():
-            made, is_new = _sign(connection, signer)
+            made = _sign(connection, signer)
     except (Tampered, LogChanged) as found:
         why = str(found)
         _log.error("no checkpoint is signed: %s", why)
         raise Tampered(why, is_new=note_refusal(connection, why)) from found
     note_refusal(connection, None)
-    if is_new:
-        signer.remember(read_note(made.note.encode()))
+    signer.remember(made.note, made.chain)
     if signer.key not in used and first_use is not None:
         first_use(signer.key, made.size)
     return made
 
 
-def _sign(connection: Connection[Any], signer: Signer) -> tuple[Made, bool]:
-    """The checkpoint, and whether it was made now."""
+def chained(before: bytes, note: str) -> bytes:
+    """The chain of a checkpoint, from that of the one before it."""
+    return sha256(before + note.encode()).digest()
+
+
+def _sign(connection: Connection[Any], signer: Signer) -> Made:
     tree = Tree(connection, *locked_state(connection))
     last = newest(connection)
     if last is not None:
-        check_kept(connection, tree, last)
+        check_kept(tree, last, [used.key for used in keys(connection)])
     if (remembered := signer.remembered()) is not None:
-        _check_remembered(tree, remembered, signer)
+        check_remembered(connection, tree, signer, remembered)
     if finding := checking.recheck_end(connection, tree):
         raise Tampered(finding)
     is_ours = last is not None and any(
         line.key_id == signer.key.key_id for line in read_note(last.note.encode()).signatures
     )
     if last is not None and last.size == tree.size and is_ours:
-        return last, False
+        return last
     root = tree.root()
     note = signer.sign(Checkpoint(signer.origin, tree.size, root).text)
     connection.execute(_SQL["insert_key"], {"vkey": signer.key.text, "size": tree.size})
-    asked = {"size": tree.size, "root": root, "note": note.rendered}
+    chain = chained(NO_CHAIN if last is None else last.chain, note.rendered)
+    asked = {"size": tree.size, "root": root, "note": note.rendered, "chain": chain}
     row = connection.execute(_SQL["insert_checkpoint"], asked).fetchone()
     assert row is not None, "an insert that returns answers"
-    return Made(*row), True
+    return Made(*row)
 
 
-def check_kept(connection: Connection[Any], tree: Tree, last: Made) -> None:
-    """Check that a kept checkpoint is as it was signed, and how the tree begins. Raises Tampered."""
+def check_kept(
+    tree: Tree, made: Made, known: list[VerifierKey], named: str = "the last checkpoint that is kept"
+) -> VerifierKey:
+    """Check that a kept checkpoint is as it was signed, and how the tree begins: who signed it.
+
+    known: keys that may have signed. Raises Tampered.
+    """
     try:
-        note = read_note(last.note.encode())
-        signer_of(note, [used.key for used in keys(connection)], verify)
+        note = read_note(made.note.encode())
+        who = signer_of(note, known, verify)
         said = read_checkpoint(note.text)
     except NoteRefused as error:
-        raise Tampered(f"the last checkpoint that is kept is not as it was signed ({error})") from None
-    if (said.size, said.root) != (last.size, last.root):
-        raise Tampered("the last checkpoint that is kept is not as it was signed")
-    check_begins(tree, said, "the last checkpoint that is kept")
+        raise Tampered(f"{named} is not as it was signed ({error})") from None
+    if (said.origin, said.size, said.root) != (who.name, made.size, made.root):
+        raise Tampered(f"{named} is not as it was signed")
+    check_begins(
+        tree, said, named, " cairn checkpoint --recheck says whether the log or its tree was changed."
+    )
+    return who
 
 
-def _check_remembered(tree: Tree, note: Note, signer: Signer) -> None:
+def check_remembered(connection: Connection[Any], tree: Tree, signer: Signer, remembered: Remembered) -> None:
+    """Check that the ledger goes on from what its signer remembers. Raises Tampered.
+
+    The memory has to be older than the tree: read it before.
+    """
     try:
-        said = read_checkpoint(note.text)
+        said = read_checkpoint(remembered.note.text)
     except NoteRefused as error:
         raise Tampered(f"{signer.memory} is not what was signed last ({error})") from None
     names = f"what was signed last, and is kept in {signer.memory},"
-    check_begins(
-        tree,
-        said,
-        names,
-        " If you have restored an older state on purpose, tell everybody who relies on checkpoints, and"
-        " remove that file.",
+    advice = (
+        " If you have restored an older state or begun a new ledger on purpose, tell everybody who relies on"
+        " checkpoints, and remove that file."
     )
+    if said.origin != signer.origin:
+        raise Tampered(
+            f"the ledger was given another name: {names} is of {said.origin}, and the database says"
+            f" {signer.origin}.{advice}"
+        )
+    check_begins(tree, said, names, advice)
+    asked = {"size": said.size, "chain": remembered.chain}
+    row = connection.execute(_SQL["checkpoint_in_chain"], asked).fetchone()
+    if row is None or row[0] != remembered.note.rendered:
+        raise Tampered(
+            f"checkpoints were removed or changed: {names} is not among those that the database keeps, behind"
+            f" the same ones.{advice}"
+        )
 
 
 def check_begins(tree: Tree, said: Checkpoint, named: str, advice: str = "") -> None:

@@ -43,6 +43,13 @@ class Caller(NamedTuple):
     rate: str | None = None
     max_body: int | None = None
 
+    @property
+    def mark(self) -> str:
+        """Who it is, as it is kept with what it sends: `operator`, `key <name> <id>`, `oidc <subject>`."""
+        if self.key_id is None:
+            return self.kind
+        return f"key {self.name} {self.key_id}" if self.kind == "key" else f"{self.kind} {self.key_id}"
+
 
 #: Who presented no credentials, on a route that asks for none.
 NOBODY: Final = Caller("nobody", "nobody", frozenset())

@@ -73,7 +73,7 @@ def rotate(
 
 
 def revoke(connection: Connection[Any], schema: str, acted: Acted, name: str) -> list[Key]:
-    """End the keys of a name, or the one of an id: those that ended now. Raises KeyUnknown.
+    """End the keys of a name, or the one of an id: those that ended now. Raises KeyUnknown, KeyRefused.
 
     It is recorded also where nothing was live any more, so that a repeated request leaves no gap.
     """

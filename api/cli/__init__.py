@@ -59,7 +59,7 @@ from api.cli import (
 from api.cursors import CursorRefused
 from api.feeds import FeedUnknown
 from api.forgetting import NothingSealed
-from api.freshness import NotYetProjected
+from api.freshness import LedgerGone, NotYetProjected
 from api.handling import ExceptionUnknown
 from api.mappings import MappingNotFound, NotInstalled
 from api.parameters import ParameterRefused
@@ -109,7 +109,7 @@ keys.add_to(app)
 #: What people can do something about: the message is enough.
 _FORESEEN: Final = (
     SettingsRefused, SchemaNameError, EmbeddedServerError, MigrationError, ParameterRefused, ReportRefused,
-    CursorRefused, GenerationGone, DealUnknown, ExceptionUnknown, NoGeneration, NotYetProjected,
+    CursorRefused, GenerationGone, LedgerGone, DealUnknown, ExceptionUnknown, NoGeneration, NotYetProjected,
     QuarantineUnknown, MappingUnknown, EntrySettled, IntakeFull, IntakeClosed, FileNotFoundError,
     PermissionError, NotADirectoryError, serving.AddressTaken, proving.KeyUnreadable, feeding.SourceUnknown,
     feeding.InstanceRefused, FileRefused, MappingRefused, FeedUnknown, FeedBusy, SourceError,

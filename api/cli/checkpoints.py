@@ -10,10 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+import psycopg
 import typer
 from psycopg import Connection
 
-from adapters.transparency import checking, publishing, signing
+from adapters.postgres.connections import conninfo_for
+from adapters.transparency import checking, history, publishing, rebuilding, signing
+from adapters.transparency.entries import LogChanged
 from adapters.transparency.keys import make_key, replace, verify
 from adapters.transparency.signing import Made, check_begins
 from adapters.transparency.tiles import Tree
@@ -59,6 +62,10 @@ def checkpoint(
     recheck: Annotated[
         bool, typer.Option("--recheck", help="Hash every milestone again and compare with the tree.")
     ] = False,
+    rebuild_tree: Annotated[
+        bool,
+        typer.Option("--rebuild-tree", help="Make the tree anew from the log, if it is what was signed."),
+    ] = False,
     keys: Annotated[bool, typer.Option("--keys", help="Print the public keys that have signed.")] = False,
 ) -> None:
     """The last signed checkpoint of the ledger; with options, a new one, its keys, or a check against it.
@@ -73,15 +80,16 @@ def checkpoint(
     with opened(settings, caught_up=False) as (url, connection):
         means = Means(checkpoints.plan_of(settings), partial(trail.act_of_command, settings, url), _PATIENCE)
         if recheck:
-            print(_recheck(connection))
+            print(_recheck(connection, means))
+        elif rebuild_tree:
+            print(_rebuild(settings.tenant, url, connection, means))
         elif against is not None:
             print(_check_against(connection, means, against, key or []))
         elif keys:
             for used in signing.keys(connection):
                 print(f"{used.key.text}  from size {used.from_size}")
         else:
-            made = (checkpoints.fresh if fresh else checkpoints.newest)(connection, means)
-            _give(made, out)
+            _give(checkpoints.fresh(connection, means) if fresh else _newest(connection, means), out)
 
 
 def _give(made: Made, out: Path | None) -> None:
@@ -92,21 +100,45 @@ def _give(made: Made, out: Path | None) -> None:
     print(f"wrote a checkpoint of {made.size} milestones to {out}")
 
 
-def _recheck(connection: Connection[Any]) -> str:
-    """Everything that can be compared without another's checkpoint. Raises Tampered."""
-    tree = Tree.now(connection)
-    finding = (
-        checking.recheck_end(connection, tree)
-        or checking.recheck(connection, 1, tree.size, tree=tree)
-        or checking.recheck_tiles(tree)
-    )
+def _newest(connection: Connection[Any], means: Means) -> Made:
+    """The last checkpoint, compared with what its signer remembers."""
+    signer = checkpoints.signer_at_hand(means.plan, connection)
+    remembered = None if signer is None else signer.remembered()
+    made = checkpoints.newest(connection, means)
+    if signer is not None and remembered is not None:
+        signing.check_remembered(connection, Tree.now(connection), signer, remembered)
+    return made
+
+
+def _recheck(connection: Connection[Any], means: Means) -> str:
+    """Everything that can be compared without another's checkpoint. Raises Tampered, SigningKeyRefused."""
+    last = signing.newest(connection)
+    try:
+        tree = Tree.now(connection)
+        finding = checking.recheck_whole(
+            connection, tree, 0 if last is None else last.size, b"" if last is None else last.root
+        )
+    except LogChanged as found:
+        raise signing.Tampered(str(found)) from found
     if finding is not None:
         raise signing.Tampered(finding)
-    made = signing.newest(connection)
-    if made is None:
+    signer = checkpoints.signer_at_hand(means.plan, connection)
+    count = history.check(connection, signer)
+    if last is None:
         return f"{tree.size} milestones are what was hashed; no checkpoint has been signed yet"
-    signing.check_kept(connection, tree, made)
-    return f"{tree.size} milestones are what was hashed, and what the last checkpoint ({made.size}) signed"
+    return (
+        f"{tree.size} milestones are what was hashed, and what the last checkpoint ({last.size}) signed;"
+        f" checkpoints in all: {count}, each is how this tree was, in the order in which they were signed"
+        + ("" if signer else "; no signing key is here, so what its signer remembers was not compared")
+    )
+
+
+def _rebuild(schema: str, url: str, connection: Connection[Any], means: Means) -> str:
+    signer = checkpoints.signer_at_hand(means.plan, connection)
+    conninfo = conninfo_for(url, schema, application_name="cairn checkpoint", role="none")  # the owner
+    with psycopg.connect(conninfo, autocommit=True) as owner:
+        size = rebuilding.rebuild(owner, signer)
+    return f"the tree of {size} milestones was made anew, and is what was signed"
 
 
 def _check_against(connection: Connection[Any], means: Means, place: str, given: list[str]) -> str:

@@ -15,6 +15,7 @@ from api.cli.feeding import opened
 from api.cli.options import DatabaseOption, DataOption, GenerationOption
 from api.cli.tables import show
 from api.settings import load
+from api.trail import Trail
 from projections.projector import Projector
 
 exceptions: Final = typer.Typer(
@@ -143,4 +144,5 @@ def _handle(
             Projector(settings.tenant).catch_up(connection)
             handling.check(connection, id_, datetime.now(UTC).date())
         (outcome,) = intake.record([handling.prepare(intake, settings.tenant, id_, action, told)])
+        Trail.of(intake, settings.tenant).acted(*handling.act(id_, action, told))
     print(f"{outcome.outcome} at {outcome.position}")

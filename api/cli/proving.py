@@ -126,6 +126,8 @@ def _compare(bundle: Path, report: Path, trust: Trust, *, as_json: bool) -> bool
         )
     is_same = not found.differences
     first = "verified: the report follows from the log" if is_same else "NOT THE SAME"
+    if is_same and reports.versions(found) is not None:
+        first += ", by the rules of this version, which are not those that it names"
     _tell(telling.compared_told(found), [first, *telling.compared_lines(found)], as_json=as_json)
     return is_same
 

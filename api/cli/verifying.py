@@ -68,6 +68,7 @@ def check(
             datetime.now(UTC).date(),
             workers=workers,
             report=lambda stage, done: shown.update(f"{stage}: {done:,} milestones"),
+            beside=() if wanted.is_sample else (verifying.decisions,),
         )
     if json_:
         print(json.dumps(verifying.checked(found)))

@@ -32,7 +32,8 @@ class Checked(NamedTuple):
     """What was proved of a bundle.
 
     signer: the key that signed the manifest. is_trusted: it is one that the checker had from elsewhere.
-    keys: all that the log signed with, by the size from which on. checkpoints: of the log's history, checked.
+    keys: all that the log signed with, by the size from which on. others: of them, those that were not given,
+    where some were. checkpoints: of the log's history, checked.
     published: those given from elsewhere. recorded_at: of the last milestone, microseconds since 1970.
     reread, by_bundle, left: as of Rereader. roots: of the sizes that were asked for.
     """
@@ -41,6 +42,7 @@ class Checked(NamedTuple):
     signer: VerifierKey
     is_trusted: bool
     keys: dict[VerifierKey, int]
+    others: list[VerifierKey]
     checkpoints: int
     published: list[Published]
     recorded_at: int | None
@@ -136,10 +138,12 @@ def _checked(
     checkpoints = history.end()
     for given in published:
         notes.is_in(given, about, roots)
-    signer = notes.signed_by(manifest_of(bundle).note, tuple(keys), MANIFEST, "")
+    counting = [key for key in keys if key in trust.keys] or list(keys)
+    signer = notes.signed_by(manifest_of(bundle).note, counting, MANIFEST, "", is_given=bool(trust.keys))
+    others = [key for key in keys if trust.keys and key not in trust.keys]
     return Checked(
-        about, signer, signer in trust.keys, keys, checkpoints, published, recorded_at, rereader.reread,
-        rereader.by_bundle, rereader.left, roots,
+        about, signer, signer in trust.keys, keys, others, checkpoints, published, recorded_at,
+        rereader.reread, rereader.by_bundle, rereader.left, roots,
     )  # fmt: skip
 
 

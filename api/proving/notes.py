@@ -30,7 +30,11 @@ _MOST_KEYS: Final = 10_000
 
 
 class Trust(NamedTuple):
-    """What a checker had from elsewhere. keys: of the log. checkpoints: published ones, each with a name."""
+    """What a checker had from elsewhere. keys: of the log. checkpoints: published ones, each with a name.
+
+    Where keys were given, they alone count for what comes from elsewhere: the list in a bundle is the
+    ledger's own word, and somebody who can write to its database can put a key there.
+    """
 
     keys: tuple[VerifierKey, ...] = ()
     checkpoints: tuple[tuple[str, bytes], ...] = ()
@@ -69,7 +73,11 @@ def signed_by(
         return signer_of(note, list(keys), verify)
     except NoteRefused as refused:
         by = ", ".join(f"{one.name}+{one.key_id.hex()}" for one in note.signatures)
-        whose = "the keys that were given" if is_given else "the keys that the bundle lists"
+        whose = (
+            "the keys that were given (after a change of keys, give each)"
+            if is_given
+            else "the keys that the bundle lists"
+        )
         if "none of" in str(refused):
             raise Wrong(member, place, f"it is signed by {shown(by)}, and not by one of {whose}") from None
         raise Wrong(member, place, str(refused)) from None
@@ -82,6 +90,7 @@ class History:
         self._lines = bundle.lines(forms.Checkpoint, CHECKPOINTS)
         self._about = about
         self._keys = keys
+        self._unused = dict.fromkeys(keys)
         self._number = 0
         self._last: Checkpoint | None = None
         self._next = self._read()
@@ -100,7 +109,7 @@ class History:
             self._last, self._next = self._next, self._read()
 
     def end(self) -> int:
-        """How many there were. Raises Wrong where one is left, or none covers the whole bundle."""
+        """How many there were. Raises Wrong where one is left, none covers all, or a key signed none."""
         if self._next is not None:
             raise Wrong(
                 CHECKPOINTS, f"line {self._number}", "it is of a larger log than the bundle holds",
@@ -108,6 +117,8 @@ class History:
             )  # fmt: skip
         if self._last is None or self._last.size != self._about.size:
             raise Wrong(CHECKPOINTS, "", f"none is of all {self._about.size} milestones")
+        for key in self._unused:
+            raise Wrong(KEYS, "", f"it lists {key.text}, which signed no checkpoint of the bundle")
         return self._number
 
     def _read(self) -> Checkpoint | None:
@@ -118,6 +129,7 @@ class History:
         place = f"line {self._number}"
         note, checkpoint = checkpoint_of(line.note.encode(), CHECKPOINTS, place)
         signer = signed_by(note, tuple(self._keys), CHECKPOINTS, place)
+        self._unused.pop(signer, None)
         if checkpoint.origin != self._about.origin or checkpoint.size != line.size:
             raise Wrong(
                 CHECKPOINTS, place, "it is not what the line says, or of another log",
@@ -146,9 +158,9 @@ def checkpoint_of(content: bytes, member: str, place: str) -> tuple[Note, Checkp
 def published(
     name: str, content: bytes, keys: Mapping[VerifierKey, int], trust: Trust, about: About
 ) -> Published:
-    """A checkpoint from elsewhere. Raises Wrong where no key of the log signed it, or it is another log's."""
+    """A checkpoint from elsewhere. Raises Wrong where no key that counts signed it, or of another log."""
     note, checkpoint = checkpoint_of(content, name, "")
-    signer = signed_by(note, (*trust.keys, *keys), name, "")
+    signer = signed_by(note, trust.keys or tuple(keys), name, "", is_given=bool(trust.keys))
     if checkpoint.origin != about.origin:
         raise Wrong(name, "", "it is of another log", expected=about.origin, found=shown(checkpoint.origin))
     return Published(name, checkpoint, signer)

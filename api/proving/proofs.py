@@ -76,27 +76,34 @@ def proved(
     show: what the tree says of its first milestones. Raises what `report` and `show` raise, ParameterRefused.
     """
     explicit = Asked(asked.view, parameters(asked))
-    seen: list[Generation] = []
-
-    def noted(pinned: Generation, read: list[Generation]) -> None:
-        seen.extend((pinned, *read))
-
-    answer = reporting.report(connection, asked, None, noted)
-    pinned, *read = seen
+    answer, (books, *beside) = answered(connection, asked)
     size = answer["known"]["position"]
     shown = show(connection, size)
-    beside = {one.id: one for one in read if one.id != pinned.id}
     proof = Proof(
         shown.origin,
         size,
         b64encode(shown.root).decode(),
         shown.checkpoint,
         [b64encode(one).decode() for one in shown.hashes],
-        _books(pinned),
-        [_books(one) for one in beside.values()],
+        books,
+        beside,
         explicit,
     )
     return {**answer, PROOF: msgspec.to_builtins(proof)}
+
+
+def answered(connection: Connection[Any], asked: Question) -> tuple[dict[str, Any], list[Books]]:
+    """The answer to a report's question; the books that it is pinned to, and then others that were read.
+
+    Raises what `report` raises.
+    """
+    seen: list[Generation] = []
+
+    def noted(pinned: Generation, read: list[Generation]) -> None:
+        seen.extend((pinned, *read))
+
+    answer = reporting.report(connection, asked, None, noted)
+    return answer, [_books(one) for one in {one.id: one for one in seen}.values()]
 
 
 def _books(one: Generation) -> Books:

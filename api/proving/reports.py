@@ -18,11 +18,12 @@ from adapters.bundles.findings import Wrong, shown
 from adapters.bundles.reading import opened
 from api import reporting
 from api.answers import json_answer
+from api.freshness import NotYetProjected
 from api.parameters import ParameterRefused, Question
-from api.proving import notes
+from api.proving import notes, strict
 from api.proving.checking import Checked, check
 from api.proving.notes import Trust
-from api.proving.proofs import PROOF, Books, Proof
+from api.proving.proofs import PROOF, Asked, Books, Proof, answered, parameters
 from api.proving.refolding import refolded
 from api.proving.walking import Held
 from domain.merkle import ProofWrong, check_consistency
@@ -37,18 +38,17 @@ REPORT: Final = "report"
 
 
 class Given(NamedTuple):
-    """A report as it was handed over. answer: without its proof. written: as the ledger writes it."""
+    """A report as it was handed over. answer: without its proof."""
 
     answer: dict[str, Any]
     proof: Proof
     question: Question
-    written: bool
 
 
 class Compared(NamedTuple):
     """What came of it. rules: those of the report and of this version. differences: none where it is so.
 
-    is_exact: byte for byte; else the same values, in a file that somebody has formatted anew.
+    is_exact: byte for byte, the proof with the rules and version of this code; else the same values.
     """
 
     given: Given
@@ -61,7 +61,8 @@ class Compared(NamedTuple):
 def read(content: bytes) -> Given:
     """A report with its proof. Raises Wrong."""
     try:
-        answer = msgspec.json.decode(content)
+        answer = strict.value_of(content)
+        msgspec.json.encode(answer)  # every text in it is one
         proof = msgspec.convert(answer.pop(PROOF), Proof)
         asked = proof.question.question
         numbered = all(
@@ -76,8 +77,10 @@ def read(content: bytes) -> Given:
         raise Wrong(REPORT, "", f"it is no report with a proof ({shown(str(error))})") from None
     if not numbered:
         raise Wrong(REPORT, PROOF, "a generation can't have such a number")
-    again = bytes(json_answer({**answer, PROOF: msgspec.to_builtins(proof)}).body)
-    return Given(answer, proof, asked, again == content)
+    numbers = [books.generation for books in (proof.books, *proof.beside)]
+    if len(set(numbers)) != len(numbers) or len(proof.beside) > len(asked.policies):
+        raise Wrong(REPORT, PROOF, "it names books beside its own that the question does not read")
+    return Given(answer, proof, asked)
 
 
 def compare(
@@ -102,12 +105,15 @@ def compare(
     with refolded(
         opened(file), checked.about.size, size, [given.proof.books, *given.proof.beside], told
     ) as connection:
-        answer = _answered(connection, given.question)
-    ours = msgspec.json.decode(json_answer(answer).body)
-    differences = [] if ours == given.answer else list(_differences(given, ours))
-    return Compared(
-        given, checked, (given.proof.books.rules, rules_digest()), differences[:MOST_TOLD], given.written
-    )
+        answer, books = _answered(connection, given.question)
+    _check_read(given.proof, books)
+    ours = strict.value_of(bytes(json_answer(answer).body))
+    differences = [] if _alike(ours, given.answer) else list(_differences(given, ours))
+    explicit = Asked(given.question.view, parameters(given.question))
+    proof = msgspec.structs.replace(given.proof, books=books[0], beside=books[1:], question=explicit)
+    again = bytes(json_answer({**answer, PROOF: msgspec.to_builtins(proof)}).body)
+    rules = (given.proof.books.rules, rules_digest())
+    return Compared(given, checked, rules, differences[:MOST_TOLD], again == report)
 
 
 def _covering(proof: Proof) -> int:
@@ -127,7 +133,8 @@ def _check_proof(proof: Proof, checked: Checked, trust: Trust) -> None:
     """That the report was given from the log that the bundle shows. Raises Wrong."""
     about = checked.about
     note, checkpoint = notes.checkpoint_of(proof.checkpoint.encode(), REPORT, "its checkpoint")
-    notes.signed_by(note, (*trust.keys, *checked.keys), REPORT, "its checkpoint")
+    counting = trust.keys or tuple(checked.keys)
+    notes.signed_by(note, counting, REPORT, "its checkpoint", is_given=bool(trust.keys))
     if proof.origin != about.origin or checkpoint.origin != about.origin:
         raise Wrong(REPORT, "", "it is of another log", expected=about.origin, found=shown(proof.origin))
     if not 0 <= proof.size <= checkpoint.size:
@@ -165,10 +172,23 @@ def _check_policies(proof: Proof, activated: Sequence[Version]) -> None:
                 )
 
 
-def _answered(connection: Connection[Any], asked: Question) -> dict[str, Any]:
+def _check_read(proof: Proof, read: Sequence[Books]) -> None:
+    """That the books in a proof are those that the question reads. Raises Wrong."""
+    said = [(one.generation, one.policies) for one in (proof.books, *proof.beside)]
+    if said != [(one.generation, one.policies) for one in read]:
+        raise Wrong(
+            REPORT, PROOF, "it names other books than the question reads",
+            expected=shown([one.generation for one in read]), found=shown([number for number, _ in said]),
+        )  # fmt: skip
+
+
+def _answered(connection: Connection[Any], asked: Question) -> tuple[dict[str, Any], list[Books]]:
+    """The answer, and the books that it was read from: those that it is pinned to first. Raises Wrong."""
     try:
-        return reporting.report(connection, asked)
-    except (ParameterRefused, ReportRefused, LookupError, RuntimeError, ValueError) as error:
+        return answered(connection, asked)
+    except (
+        NotYetProjected, ParameterRefused, ReportRefused, LookupError, RuntimeError, ValueError,
+    ) as error:  # fmt: skip
         raise Wrong(REPORT, "its question", f"it can't be asked again: {error}") from None
 
 
@@ -180,7 +200,7 @@ def _differences(given: Given, ours: dict[str, Any]) -> Iterator[str]:
     theirs = given.answer
     for name in dict.fromkeys((*theirs, *ours)):
         one, other = theirs.get(name), ours.get(name)
-        if one == other:
+        if _alike(one, other):
             continue
         if name in ("rows", "totals", "unrated") and isinstance(one, list) and isinstance(other, list):
             yield from _rows(name, one, other, reporting.measures(given.question))
@@ -188,6 +208,11 @@ def _differences(given: Given, ours: dict[str, Any]) -> Iterator[str]:
             yield f"{name}: the report says {shown(one)}, the log gives {shown(other)}"
     if list(theirs) != list(ours):
         yield f"members: the report has {', '.join(theirs)}; the log gives {', '.join(ours)}"
+
+
+def _alike(one: object, other: object) -> bool:
+    """Whether two values of JSON are the same, of the same types too, the order of members apart."""
+    return msgspec.json.encode(one, order="sorted") == msgspec.json.encode(other, order="sorted")
 
 
 def _rows(name: str, theirs: list[Any], ours: list[Any], measures: Sequence[str]) -> Iterator[str]:
@@ -220,7 +245,10 @@ def _rows(name: str, theirs: list[Any], ours: list[Any], measures: Sequence[str]
             found = True
             yield f"{name}, {_told(key)}: it follows from the log, and the report leaves it out"
     if not found:
-        yield f"{name}: the rows of the report are repeated, or in another order than the log gives"
+        yield (
+            f"{name}: the rows of the report are repeated, in another order than the log gives, or hold"
+            " values of another kind"
+        )
 
 
 def _told(label: tuple[tuple[str, str], ...]) -> str:
@@ -228,13 +256,15 @@ def _told(label: tuple[tuple[str, str], ...]) -> str:
 
 
 def versions(compared: Compared) -> str | None:
-    """What to say first where the report was made by other rules than this version has; None where not."""
-    theirs, ours = compared.rules
-    if theirs == ours:
+    """What to say first where the proof names other rules, or another version, than these; None where not."""
+    ours = (rules_digest(), CODE_VERSION)
+    other = [one for one in books_of(compared) if (one.rules, one.code_version) != ours]
+    if not other:
         return None
     return (
-        f"the report was made by rules {theirs} (version {compared.given.proof.books.code_version}), and this"
-        f" version has {ours} ({CODE_VERSION}): numbers may differ for that; install that version to compare"
+        f"the report says that rules {shown(other[0].rules)} (version {shown(other[0].code_version)}) made"
+        f" it, and this version has {ours[0]} ({ours[1]}): numbers may differ for that; install that version"
+        " to compare"
     )
 
 

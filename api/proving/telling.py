@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from adapters.bundles import forms
-from adapters.bundles.findings import Wrong
+from adapters.bundles.findings import Wrong, shown
 from api.proving.checking import Checked
 from api.proving.reports import Compared, versions
 from domain.instants import format_instant
+from projections.generations import CODE_VERSION
 
 
 def not_proved(checked: Checked) -> list[str]:
@@ -20,6 +21,12 @@ def not_proved(checked: Checked) -> list[str]:
     if not checked.is_trusted:
         said.append(
             "whose key signed it: compare it with one that you had from elsewhere, or give that with --key"
+        )
+    if checked.others:
+        listed = ", ".join(key.text for key in checked.others)
+        said.append(
+            f"whose the other keys are that the bundle lists ({listed}): published checkpoints and reports"
+            " that they alone signed are refused; had you them from elsewhere, give them with --key too"
         )
     if not checked.published:
         said.append(
@@ -112,11 +119,22 @@ def wrong_lines(wrong: Wrong) -> list[str]:
     ]
 
 
+def _claimed(compared: Compared) -> str:
+    """What of a proof nothing shows."""
+    books = compared.given.proof.books
+    return (
+        f"by what the report was made: its proof says rules {shown(books.rules)}, version"
+        f" {shown(books.code_version)}, generation {books.generation}, and which policies were adopted then;"
+        " the figures were folded by this version's rules, under these policies"
+    )
+
+
 def compared_told(compared: Compared) -> dict[str, Any]:
     """What came of a report."""
     given = compared.given
     return {
         **checked_told(compared.checked),
+        "not_proved": [*not_proved(compared.checked), _claimed(compared)],
         "verified": not compared.differences,
         "report": {
             "view": given.question.view,
@@ -124,26 +142,28 @@ def compared_told(compared: Compared) -> dict[str, Any]:
             "known_position": given.proof.size,
             "generation": given.proof.books.generation,
             "same": not compared.differences,
-            "same_bytes": not compared.differences and given.written,
+            "same_bytes": not compared.differences and compared.is_exact,
             "rules": {"report": compared.rules[0], "this_version": compared.rules[1]},
+            "code_version": {"report": given.proof.books.code_version, "this_version": CODE_VERSION},
+            "other_rules": versions(compared),
             "differences": compared.differences,
         },
     }
 
 
 def compared_lines(compared: Compared) -> list[str]:
-    """The same for people, the report after the bundle."""
-    given, lines = compared.given, checked_lines(compared.checked)
+    """The same for people, the report after the bundle; other rules before all."""
+    given, said = compared.given, versions(compared)
+    lines = [] if said is None else [f"RULES        {said}"]
+    lines += [*checked_lines(compared.checked), f"not proved   {_claimed(compared)}"]
     asked = "&".join(f"{name}={value}" for name, value in given.proof.question.parameters.items())
     lines.append(
         f"report       {given.question.view}?{asked}, from the first {given.proof.size:,} milestones"
     )
-    said = versions(compared)
-    if said is not None:
-        lines.append(f"rules        {said}")
     if compared.differences:
         lines.append("differs      the report is not what follows from the log:")
         return lines + [f"  {difference}" for difference in compared.differences]
-    if given.written:
+    if compared.is_exact:
         return [*lines, "same         the log, folded again, gives the same bytes"]
-    return [*lines, "same         the log, folded again, gives the same values; the file was formatted anew"]
+    why = "the file was formatted anew" if said is None else "its proof names other rules, or another version"
+    return [*lines, f"same         the log, folded again, gives the same values; {why}"]

@@ -9,8 +9,9 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from adapters.preparing import KEPT_HEADERS, PROOF_HEADER
+from adapters.preparing import CALLER_HEADER, KEPT_HEADERS, PROOF_HEADER
 from api.access.appending import check_sources
+from api.access.callers import current
 from api.access.routing import Guarded
 from api.answers import outcome_told
 from api.bodies import read_body
@@ -105,6 +106,7 @@ def _prepare(house: House, headers: dict[str, str], body: bytes) -> list[Prepare
         for name, value in headers.items()
         if (name in KEPT_HEADERS or name.startswith("ce-") or "signature" in name) and name != PROOF_HEADER
     }
+    kept[CALLER_HEADER] = current().mark
     items = [event(one, content_type=content_type, headers=kept) for one in found.events]
     return items if found.whole is None else [_not_cut(items[0], found)]
 

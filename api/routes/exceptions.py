@@ -145,4 +145,5 @@ async def post_handling(request: Request) -> Response:
     item = handling.prepare(house.intake, house.settings.tenant, id_, action, told)
     (outcome,) = await asyncio.wrap_future(house.intake.submit([item]))
     house.metrics.answered([item], [outcome])
+    await run_in_threadpool(house.trail.acted, *handling.act(id_, action, told))
     return json_answer({"exception": id_, "outcome": outcome.outcome, "position": outcome.position})

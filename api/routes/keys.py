@@ -73,8 +73,8 @@ _ASKED: Final = {
         "name": {"type": "string"},
         "roles": {"type": "array", "items": {"enum": list(ROLES)}},
         "sources": {**_TEXTS, "description": "For `append`: patterns; `*` for all sources."},
-        "entity": {**_TEXTS, "description": "For `read`: only rows of these."},
-        "territory": {**_TEXTS, "description": "For `read`: only rows of these."},
+        "entity": {**_TEXTS, "minItems": 1, "description": "For `read`: only rows of these."},
+        "territory": {**_TEXTS, "minItems": 1, "description": "For `read`: only rows of these."},
         "personal": {"type": "boolean", "description": "Whether it is shown personal data."},
         "expires": {**_SPAN, "description": "As `90d`, `24h`, `30m`."},
         "rate": {"type": "string", "description": "As `100/second`."},
@@ -181,7 +181,7 @@ async def post_rotation(request: Request) -> Response:
     openapi_extra={
         "parameters": [_NAME],
         "responses": responses(
-            401, 403, 404, 503,
+            401, 403, 404, 422, 503,
             schema={"type": "object", "properties": {"revoked": _TEXTS}},
         ),
     },
@@ -216,8 +216,8 @@ def _grants(given: dict[str, Any]) -> Grants:
     return Grants(
         _texts(given, "roles"),
         _texts(given, "sources"),
-        _texts(given, "entity"),
-        _texts(given, "territory"),
+        _limits(given, "entity"),
+        _limits(given, "territory"),
         personal=_flag(given, "personal"),
         rate=_text(given, "rate"),
         max_body=size_of(given.get("max_body")),
@@ -229,6 +229,14 @@ def _texts(given: dict[str, Any], name: str) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise ParameterRefused(f"{name} must be a list of texts")
     return tuple(values)
+
+
+def _limits(given: dict[str, Any], name: str) -> tuple[str, ...]:
+    """An empty list would limit to nothing and be kept as no limit."""
+    values = _texts(given, name)
+    if name in given and not values:
+        raise ParameterRefused(f"{name} must name at least one: leave it out for all rows")
+    return values
 
 
 def _text(given: dict[str, Any], name: str) -> str | None:

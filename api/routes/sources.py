@@ -66,6 +66,7 @@ async def post_message(request: Request) -> Response:
     try:
         told = await _take(house, feed, request)
     except Exception as error:
+        _named_in_trail(request, feed, error)
         if isinstance(webhook, SalesforceOutbound):
             return _unacknowledged(feed, error)
         if isinstance(error, ProofRefused):
@@ -74,6 +75,13 @@ async def post_message(request: Request) -> Response:
     if isinstance(webhook, SalesforceOutbound):
         return Response(acknowledgement(taken=True), 200, media_type=_XML)
     return json_answer({"results": told})
+
+
+def _named_in_trail(request: Request, feed: Feed, error: Exception) -> None:
+    """The trail tells feeds apart, by the names that the house gave them."""
+    request.scope[errors.ROUTE] = f"/v1/sources/{feed.name}"
+    if (kind := errors.kind_of(error)) is not None:
+        request.scope[errors.PROBLEM] = kind.slug
 
 
 def _unacknowledged(feed: Feed, error: Exception) -> Response:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 from hypothesis import given
@@ -184,6 +185,9 @@ def test_a_name_is_given_once(gate: Gate) -> None:
         {"name": "x", "roles": ["read"], "personal": "yes"},
         {"name": "x", "roles": ["read"], "max_body": "much"},
         {"name": "x", "roles": ["read"], "entity": "DE"},
+        {"name": "x", "roles": ["read"], "entity": None},
+        {"name": "x", "roles": ["read"], "entity": []},
+        {"name": "x", "roles": ["read"], "entity": ["DE"], "territory": []},
         [],
         "x",
     ],
@@ -209,6 +213,36 @@ def test_a_revoked_key_is_refused_from_the_very_answer_on(gate: Gate) -> None:
 def test_an_unknown_key_can_not_be_revoked_or_rotated(gate: Gate) -> None:
     problem(gate.operator.delete("/v1/keys/nobody"), 404)
     problem(gate.operator.post("/v1/keys/nobody/rotate", json={}), 404)
+
+
+def test_a_key_is_not_named_like_the_id_of_another(gate: Gate) -> None:
+    called = name()
+    gate.key(called, "read")
+    [id_] = [key["id"] for key in gate.operator.get("/v1/keys").json()["keys"] if key["name"] == called]
+    answer = gate.operator.post("/v1/keys", json={"name": id_, "roles": ["read"]})
+    assert "id of another key" in problem(answer, 422)
+
+
+def test_a_text_that_means_two_keys_ends_neither(database_url: str, schema: str) -> None:
+    with connection_to(database_url, schema) as connection:
+        one = make(schema, "one", READ, "me").key
+        kept.create(connection, schema, one)
+        two = make(schema, "two", READ, "me").key._replace(name=one.id)
+        # as it was made before such names were refused
+        kept._insert(connection, two)
+        with pytest.raises(KeyRefused, match="name of one key and the id of another"):
+            kept.revoke(connection, schema, one.id, "me")
+        assert kept.any_live(connection)
+        assert [key.id for key in kept.revoke(connection, schema, "one", "me")] == [one.id]
+        assert [key.id for key in kept.revoke(connection, schema, two.id, "me")] == [two.id]
+
+
+def test_who_presents_two_things_presents_none(gate: Gate) -> None:
+    text = gate.key(name(), "read")
+    ours, other = ("Authorization", f"Bearer {text}"), ("Authorization", "Bearer x")
+    for sent in ([ours, other], [other, ours], [ours, ours], [("Authorization", ""), ours]):
+        answer = httpx.get(f"{gate.url}/v1/status", headers=sent)
+        assert "one header Authorization" in problem(answer, 401)
 
 
 def test_two_keys_of_a_name_are_live_while_a_caller_changes_over(gate: Gate) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,57 @@ def test_what_another_source_sent_can_not_be_voided(gate: Gate, sender: httpx.Cl
         assert outcomes(post(ledger, [amending("/ledger/ops/ann", THEIRS)])) == ["recorded"]
 
 
+def total(source: str) -> dict[str, Any]:
+    """What a system says that it has sent."""
+    return {
+        "specversion": "1.0",
+        "id": f"total-{next(_numbers)}",
+        "source": source,
+        "type": "control_total.reported.v1",
+        "subject": f"total/{next(_numbers)}",
+        "time": "2026-03-05T09:30:00Z",
+        "data": {"object": "order", "from": "2026-03-01", "to": "2026-03-31", "count": 7, "keys": []},
+    }
+
+
+def correcting(source: str, target: str, replacement: dict[str, Any]) -> dict[str, Any]:
+    found = amending(source, target, replacement=replacement)
+    return found | {"type": "milestone.corrected.v1"}
+
+
+@pytest.mark.parametrize("media", [BATCH, LINES, STRUCTURED])
+def test_a_correction_speaks_for_no_other_source(gate: Gate, sender: httpx.Client, media: str) -> None:
+    one = correcting(OURS, OURS, total(THEIRS))
+    body: Any = {BATCH: [event(), one], LINES: json.dumps(one).encode() + b"\n", STRUCTURED: one}[media]
+    answer = post(sender, body, media)
+    assert answer.status_code == 403
+    assert "puts in" in answer.json()["detail"]
+    assert THEIRS in answer.json()["detail"]
+    # nothing of it was kept: sent by one who may, all of it is new
+    assert set(outcomes(post(gate.operator, body, media))) == {"recorded"}
+    assert outcomes(post(sender, [correcting(OURS, OURS, total(OURS))])) == ["recorded"]
+
+
+def test_a_correction_in_binary_mode_speaks_for_no_other_source(sender: httpx.Client) -> None:
+    found = correcting(OURS, OURS, total(THEIRS))
+    headers = {f"ce-{name}": value for name, value in found.items() if isinstance(value, str)}
+    headers["Content-Type"] = "application/json"
+    assert sender.post("/v1/events", json=found["data"], headers=headers).status_code == 403
+
+
+def test_a_correction_within_a_correction_is_no_way_around(sender: httpx.Client) -> None:
+    inner = correcting(OURS, OURS, total(THEIRS))
+    assert post(sender, [correcting(OURS, OURS, inner)]).status_code == 403
+    assert post(sender, [correcting(OURS, OURS, amending(OURS, THEIRS))]).status_code == 403
+
+
+def test_a_correction_by_the_ledger_speaks_for_its_target_only(gate: Gate) -> None:
+    with gate.caller("mending", "append", sources=["/ledger/ops/*"]) as ledger:
+        ours = "/ledger/ops/ann"
+        assert outcomes(post(ledger, [correcting(ours, THEIRS, total(THEIRS))])) == ["recorded"]
+        assert post(ledger, [correcting(ours, THEIRS, total(OURS))]).status_code == 403
+
+
 def test_the_ledgers_own_acts_need_a_pattern_that_names_them(gate: Gate, sender: httpx.Client) -> None:
     policy = event() | {"source": "/ledger/ops/ann", "type": "policy.activated.v1"}
     assert post(sender, [policy]).status_code == 403
@@ -176,6 +228,63 @@ def test_a_feed_that_proves_nothing_takes_a_key_for_its_sources(gates: Any, tmp_
         before = everything(gate)
         other = json.dumps(event(THEIRS)).encode()
         assert client.post("/v1/sources/plain", content=other, headers=headers).status_code == 403
+        within = json.dumps(correcting(OURS, OURS, total(THEIRS))).encode()
+        assert client.post("/v1/sources/plain", content=within, headers=headers).status_code == 403
         # but for the entry that tells of the refusal, nothing has come in
         assert everything(gate)[1] == before[1]
         assert client.get("/v1/sources/plain").status_code == 403
+
+
+def kept_headers(gate: Gate, position: int) -> dict[str, str]:
+    found: dict[str, str] = gate.operator.get(f"/v1/milestones/{position}").json()["payload"]["headers"]
+    return found
+
+
+def test_who_sent_it_is_kept_with_the_bytes_and_never_taken_from_a_sender(gate: Gate) -> None:
+    with gate.caller("named", "append", sources=[OURS]) as client:
+        [key] = [key for key in gate.operator.get("/v1/keys").json()["keys"] if key["name"] == "named"]
+        sent = client.post("/v1/events", json=event(), headers={"Content-Type": STRUCTURED})
+        forged = client.post(
+            "/v1/events", json=event(), headers={"Content-Type": STRUCTURED, "Cairn-Caller": "operator"}
+        )
+        for answer in (sent, forged):
+            [result] = answer.json()["results"]
+            assert kept_headers(gate, result["position"])["cairn-caller"] == f"key named {key['id']}"
+    [result] = post(gate.operator, [event()]).json()["results"]
+    assert kept_headers(gate, result["position"])["cairn-caller"] == "operator"
+
+
+def test_the_same_by_another_caller_is_still_a_duplicate(gate: Gate, sender: httpx.Client) -> None:
+    one = event()
+    assert outcomes(post(sender, [one])) == ["recorded"]
+    assert outcomes(post(gate.operator, [one])) == ["duplicate"]
+
+
+def test_what_a_feed_takes_by_key_is_kept_with_who_sent_it(gates: Any, tmp_path: Path) -> None:
+    feeds = {
+        "plain": {"mapping": "cloudevents", "instance": "acme", "webhook": {"scheme": "none"}},
+        "proving": {
+            "mapping": "cloudevents", "instance": "acme",
+            "webhook": {"scheme": "token", "header": "X-Token", "secrets": [{"env": "CAIRN_TEST_TOKEN"}]},
+        },
+    }  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CAIRN_TEST_TOKEN", "a secret of the tests, long enough")
+        gate: Gate = gates(sources=feeds_in(tmp_path, feeds))
+    forged = {"Content-Type": "application/json", "Cairn-Caller": "operator"}
+    with gate.caller("feeding", "append", sources=[OURS]) as client, gate.presenting(None) as nobody:
+        answer = client.post("/v1/sources/plain", json=event(), headers=forged)
+        [[one]] = [result["milestones"] for result in answer.json()["results"]]
+        assert kept_headers(gate, one["position"])["cairn-caller"].startswith("key feeding ")
+        token = {"X-Token": "a secret of the tests, long enough"}
+        answer = nobody.post("/v1/sources/proving", json=event(), headers=forged | token)
+        [[one]] = [result["milestones"] for result in answer.json()["results"]]
+        assert "cairn-caller" not in kept_headers(gate, one["position"])
+        assert nobody.post("/v1/sources/proving", json=event(), headers=forged).status_code == 401
+    deadline = time.monotonic() + 10
+    refused: list[dict[str, str]] = []
+    while not refused and time.monotonic() < deadline:
+        entries = gate.operator.get("/v1/audit/trail", params={"act": "request.refused"}).json()["entries"]
+        refused = [entry["details"] for entry in entries]
+        time.sleep(0.1)
+    assert [(told["slug"], told["route"]) for told in refused] == [("proof-refused", "/v1/sources/proving")]

@@ -11,6 +11,7 @@ import pytest
 from psycopg import sql
 
 from adapters.sources import SOURCES
+from adapters.transparency.keys import Signer
 from domain.notes import VerifierKey
 from tests.api.samples import order
 from tests.audit.ledgers import Desk, desk, tell
@@ -28,11 +29,12 @@ def shop_mapping() -> Iterator[None]:
 class Small:
     """The story as a bundle: whole, without payloads, and earlier; with its key and a later checkpoint."""
 
-    def __init__(self, whole: bytes, digests: bytes, earlier: bytes, key: VerifierKey, later: str) -> None:
+    def __init__(self, whole: bytes, digests: bytes, earlier: bytes, signer: Signer, later: str) -> None:
         self.whole = whole
         self.digests = digests
         self.earlier = earlier
-        self.key = key
+        self.signer = signer
+        self.key: VerifierKey = signer.key
         self.later = later
 
 
@@ -47,7 +49,8 @@ def small(server_url: str, tmp_path_factory: pytest.TempPathFactory, shop_mappin
             at.record(order("SO-LATER"))
             whole, digests = at.export(), at.export(payloads=False)
             assert at.key is not None
-            yield Small(whole, digests, earlier, at.key, at.checkpoint())
+            signer = Signer(at.folder / "signing.key", at.key.name)
+            yield Small(whole, digests, earlier, signer, at.checkpoint())
     finally:
         with psycopg.connect(server_url, autocommit=True) as connection:
             connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))

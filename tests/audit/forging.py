@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from base64 import b64encode
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ import msgspec
 from adapters.bundles import forms
 from adapters.bundles.container import Writer, members_of
 from adapters.bundles.reading import Bundle, manifest_of
+from adapters.transparency.keys import Signer, make_key
 from domain.leaves import accepted_digest, entry
 from domain.merkle import leaf_hash, root_of
 from domain.notes import Note
@@ -62,6 +64,25 @@ def lines(members: Members, name: str) -> list[dict[str, Any]]:
 def with_lines(members: Members, name: str, changed: list[dict[str, Any]]) -> Members:
     """With other lines in a member."""
     return {**members, name: b"".join(msgspec.json.encode(line) + b"\n" for line in changed)}
+
+
+def rogue(folder: Path, name: str) -> Signer:
+    """Somebody's own key under the ledger's name."""
+    path = folder / "rogue.key"
+    make_key(path)
+    return Signer(path, name)
+
+
+def with_planted(bundle: bytes, signer: Signer, planted: Signer) -> bytes:
+    """As the ledger exports it where somebody has put a key and its checkpoint into the tables."""
+    members = apart(bundle)
+    keys = [*lines(members, forms.KEYS), {"key": planted.key.text, "size": 0}]
+    first, *rest = lines(members, forms.CHECKPOINTS)
+    text = first["note"].partition("\n\n")[0] + "\n"
+    again = {**first, "note": planted.sign(text).rendered}
+    members = with_lines(members, forms.KEYS, keys)
+    members = with_lines(members, forms.CHECKPOINTS, [first, again, *rest])
+    return together(members, lambda manifest: signer.sign(manifest).rendered)
 
 
 def recomputed(members: Members) -> Members:

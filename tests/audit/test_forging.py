@@ -17,9 +17,21 @@ from adapters.bundles.findings import Wrong
 from adapters.transparency.keys import Signer, make_key
 from api.proving.checking import NO_TRUST, check
 from api.proving.notes import Trust
+from api.proving.telling import not_proved
 from domain.merkle import HASH_BYTES
+from domain.notes import Note, read_note
 from tests.audit.conftest import Small
-from tests.audit.forging import Members, apart, lines, old_signature, recomputed, together, with_lines
+from tests.audit.forging import (
+    Members,
+    apart,
+    lines,
+    old_signature,
+    recomputed,
+    rogue,
+    together,
+    with_lines,
+    with_planted,
+)
 
 Change = Callable[[Members], Members]
 
@@ -91,7 +103,8 @@ def another_state(members: Members) -> Members:
 
 def another_time(members: Members) -> Members:
     commits = lines(members, forms.COMMITS)
-    commits[1]["recorded_at"] = commits[0]["recorded_at"][:-2] + "9Z"
+    time = commits[1]["recorded_at"]  # another digit of its microseconds, still between its neighbours
+    commits[1]["recorded_at"] = time[:-2] + ("0Z" if time[-2] != "0" else "1Z")
     return with_lines(members, forms.COMMITS, commits)
 
 
@@ -251,3 +264,43 @@ def test_members_in_another_order_are_no_bundle(small: Small) -> None:
         writer.whole(name, content)
     writer.end()
     assert wrong(file.getvalue()).member == "container"
+
+
+def test_a_planted_key_that_signed_nothing_of_the_bundle_is_a_finding(small: Small, tmp_path: Path) -> None:
+    planted = rogue(tmp_path, small.key.name)
+    members = apart(small.whole)
+    members[forms.KEYS] += forms.line_of(forms.Key(planted.key.text, 0))
+    found = wrong(together(members, lambda text: small.signer.sign(text).rendered), Trust((small.key,)))
+    assert (found.member, planted.key.text in str(found)) == (forms.KEYS, True)
+
+
+def test_what_a_planted_key_alone_signed_does_not_count_beside_a_key_that_was_given(
+    small: Small, tmp_path: Path
+) -> None:
+    planted = rogue(tmp_path, small.key.name)
+    bundle = with_planted(small.whole, small.signer, planted)
+    text = small.later.partition("\n\n")[0] + "\n"
+    theirs = ("published", planted.sign(text).rendered.encode())
+    found = wrong(bundle, Trust((small.key,), (theirs,)))
+    assert (found.member, "not by one of the keys that were given" in str(found)) == ("published", True)
+    assert check(io.BytesIO(bundle), Trust((small.key, planted.key), (theirs,))).published
+
+
+def test_a_key_that_is_listed_and_was_not_given_is_named(small: Small, tmp_path: Path) -> None:
+    planted = rogue(tmp_path, small.key.name)
+    bundle = with_planted(small.whole, small.signer, planted)
+    (said,) = (one for one in not_proved(check(io.BytesIO(bundle), Trust((small.key,)))) if "keys" in one)
+    assert planted.key.text in said
+
+
+def test_a_second_signature_on_the_manifest_does_not_hide_whose_key_was_given(
+    small: Small, tmp_path: Path
+) -> None:
+    planted = rogue(tmp_path, small.key.name)
+    bundle = with_planted(small.whole, small.signer, planted)
+    members = apart(bundle)
+    note = read_note(members[forms.MANIFEST])
+    both = Note(note.text, (*planted.sign(note.text).signatures, *note.signatures))
+    members[forms.MANIFEST] = both.rendered.encode()
+    found = check(io.BytesIO(together(members)), Trust((small.key,)))
+    assert (found.signer, found.is_trusted) == (small.key, True)

@@ -17,18 +17,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import sql
 
+from adapters.bundles import forms
 from adapters.bundles.findings import Wrong
-from adapters.transparency.keys import make_key
+from adapters.transparency.keys import Signer, make_key
 from api.parameters import REPORT, question
 from api.proving import refolding
 from api.proving.checking import NO_TRUST
+from api.proving.notes import Trust
 from api.proving.proofs import parameters
 from api.proving.reports import Compared, compare, versions
+from api.proving.telling import compared_lines, compared_told
+from domain.notes import read_note
 from projections.measures import VIEWS
 from projections.questions import GROUPS
 from scripts.sample_company import make_sample
 from tests.api.running import serving
 from tests.api.samples import LINES
+from tests.audit.forging import apart, rogue, with_planted
 from tests.projections import events as e
 from tests.projections import revising as r
 
@@ -42,6 +47,12 @@ class Company(NamedTuple):
     bundle: bytes
     head: int
     middle: int
+    key: Path
+
+    @property
+    def origin(self) -> str:
+        """The ledger's name."""
+        return read_note(apart(self.bundle)[forms.MANIFEST]).text.split("\n")[1]
 
     def report(self, view: str, **params: Any) -> bytes:
         if not params.keys() & {"known_at", "known_position", "cursor"}:
@@ -76,7 +87,7 @@ def company(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             client.get("/v1/audit/checkpoint", params={"fresh": "1"}).raise_for_status()
             bundle = client.get("/v1/audit/bundle")
             assert bundle.status_code == 200, bundle.text
-            yield Company(client, bundle.content, head, middle)
+            yield Company(client, bundle.content, head, middle, key)
     finally:
         with psycopg.connect(server_url, autocommit=True) as connection:
             connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
@@ -245,6 +256,135 @@ def test_the_same_values_in_a_file_that_was_formatted_anew_are_the_same(company:
     assert (found.differences, found.is_exact) == ([], False)
 
 
+def put_before(report: bytes, anchor: str, put: str) -> bytes:
+    """With something put before the first place where an anchor stands."""
+    text = report.decode()
+    assert anchor in text
+    return text.replace(anchor, put + anchor, 1).encode()
+
+
+@pytest.mark.parametrize(
+    ("anchor", "put"),
+    [
+        ('"rows":', '"rows":[],'),
+        ('"rows":', '"ro\\u0077s":[{"unbilled":"99999.00"}],'),
+        ('"unbilled":', '"unbilled":"99999.00",'),
+        ('"unbilled":', '"unbilled" : "99999.00", '),
+        ('"proof":', '"proof":{},'),
+        ('"code_version":', '"code_version":"9.9.9",'),
+    ],
+)
+def test_a_member_that_stands_there_twice_is_refused(company: Company, anchor: str, put: str) -> None:
+    """Readers differ in which of the two they show."""
+    report = company.report("backlog", at="2026-06-30", by="deal")
+    with pytest.raises(Wrong, match="twice") as found:
+        against(company, put_before(report, anchor, put))
+    assert found.value.member == "report"
+
+
+@pytest.mark.parametrize("value", [b"NaN", b"-Infinity", b'"\\ud800"', b"1" * 5_000])
+def test_what_is_no_json_to_others_is_refused(company: Company, value: bytes) -> None:
+    report = company.report("backlog", at="2026-06-30").replace(b'"next":null', b'"next":' + value)
+    with pytest.raises(Wrong, match="no report with a proof"):
+        against(company, report)
+
+
+def same_number_otherwise(report: dict[str, Any]) -> None:
+    report["known"]["position"] = float(report["known"]["position"])
+
+
+def comment_added(report: dict[str, Any]) -> None:
+    report["comment"] = "audited"
+
+
+def generation_renamed(report: dict[str, Any]) -> None:
+    report["proof"]["books"]["generation"] = 7
+
+
+@pytest.mark.parametrize("change", [same_number_otherwise, comment_added, generation_renamed])
+@pytest.mark.usefixtures("at_hand")
+def test_what_only_looks_alike_is_another_report(company: Company, change: Change) -> None:
+    report = json.loads(company.report("backlog", at="2026-06-30", by="deal"))
+    change(report)
+    found = against(company, json.dumps(report, separators=(",", ":"), ensure_ascii=False).encode())
+    assert found.differences
+
+
+@pytest.mark.usefixtures("at_hand")
+def test_members_in_another_order_are_not_the_same_bytes(company: Company) -> None:
+    report = json.loads(company.report("backlog", at="2026-06-30", by="deal"))
+    report["rows"] = [dict(reversed(row.items())) for row in report["rows"]]
+    found = against(company, json.dumps(report, separators=(",", ":"), ensure_ascii=False).encode())
+    assert (found.differences, found.is_exact) == ([], False)
+
+
+def another(books: dict[str, Any], generation: int) -> dict[str, Any]:
+    return {**books, "generation": generation}
+
+
+@pytest.mark.parametrize(
+    ("params", "beside"),
+    [
+        ({}, [2]),  # of no policy that is asked for
+        ({}, [1]),  # the books themselves once more
+        ({"policy": "default@1,house@2"}, [2, 3, 4]),
+        ({"policy": "default@1,house@2"}, [2, 2]),
+        ({"policy": "default@1,house@2"}, []),
+    ],
+)
+@pytest.mark.usefixtures("at_hand")
+def test_other_books_beside_it_than_the_question_reads_are_refused(
+    company: Company, params: dict[str, str], beside: list[int]
+) -> None:
+    report = json.loads(company.report("billing", at="2026-06-30", by="deal", **params))
+    proof = report["proof"]
+    numbers = [one["generation"] for one in proof["beside"]]
+    model = (proof["beside"] or [proof["books"]])[0]
+    proof["beside"] = [another(model, proof["books"]["generation"] + number - 1) for number in beside]
+    assert numbers != [one["generation"] for one in proof["beside"]]
+    with pytest.raises(Wrong, match=r"proof|question") as found:
+        against(company, json.dumps(report).encode())
+    assert found.value.member == "report"
+
+
+@pytest.mark.parametrize(("name", "value"), [("code_version", "9.9.9"), ("rules", "1")])
+@pytest.mark.usefixtures("at_hand")
+def test_what_the_proof_only_claims_is_said_and_is_not_called_the_same_bytes(
+    company: Company, name: str, value: str
+) -> None:
+    report = json.loads(company.report("backlog", at="2026-06-30"))
+    report["proof"]["books"][name] = value
+    found = against(company, json.dumps(report, separators=(",", ":"), ensure_ascii=False).encode())
+    assert (found.differences, found.is_exact) == ([], False)
+    said = versions(found)
+    assert said is not None
+    assert value in said
+    lines = compared_lines(found)
+    assert lines[0] == f"RULES        {said}"
+    assert not any("formatted anew" in line for line in lines)
+    assert any(line.startswith("not proved") and value in line for line in lines)
+    told = compared_told(found)
+    assert told["report"]["same_bytes"] is False
+    assert any(value in one for one in told["not_proved"])
+
+
+@pytest.mark.usefixtures("at_hand")
+def test_a_proof_signed_only_by_a_key_that_the_bundle_lists_does_not_count_where_keys_are_given(
+    company: Company, tmp_path: Path
+) -> None:
+    """As if somebody had planted a key in the table of keys, and let it sign what a report carries."""
+    given_, planted = Signer(company.key, company.origin), rogue(tmp_path, company.origin)
+    report = json.loads(company.report("backlog", at="2026-06-30"))
+    proof = report["proof"]
+    text = proof["checkpoint"].partition("\n\n")[0] + "\n"
+    bundle = with_planted(company.bundle, given_, planted)
+    trust = Trust((given_.key,))
+    assert compare(json.dumps(report).encode(), io.BytesIO(bundle), trust).differences == []
+    proof["checkpoint"] = planted.sign(text).rendered
+    with pytest.raises(Wrong, match="not by one of the keys that were given"):
+        compare(json.dumps(report).encode(), io.BytesIO(bundle), trust)
+
+
 @pytest.mark.parametrize(
     ("path", "value", "told"),
     [
@@ -307,7 +447,7 @@ def test_other_rules_are_said_first(company: Company, monkeypatch: pytest.Monkey
     found = against(company, json.dumps(report).encode())
     said = versions(found)
     assert said is not None
-    assert "rules 0123456789abcdef" in said
+    assert "rules '0123456789abcdef'" in said
 
 
 _DAYS = st.dates(date(1990, 1, 1), date(2040, 1, 1)).map(date.isoformat)

@@ -103,10 +103,20 @@ def test_what_is_cut_out_goes_back_byte_for_byte(
     told = json.loads(guarded.body)
     for pattern in patterns:
         left = [one for one in leaves(told, pattern) if tells(one)]
-        assert all(isinstance(one, str) and tokens_in(json.dumps(one).encode()) for one in left), left
+        told_of = [text for one in left for text in texts(one) if tells(text)]
+        assert all(isinstance(one, str) and tokens_in(json.dumps(one).encode()) for one in told_of), left
+
+
+def texts(value: Any) -> list[Any]:
+    """A value, or all that a list or object holds, names too."""
+    if isinstance(value, dict):
+        return [one for pair in value.items() for inner in pair for one in texts(inner)]
+    return [one for inner in value for one in texts(inner)] if isinstance(value, list) else [value]
 
 
 def tells(value: Any) -> bool:
+    if isinstance(value, (dict, list)):
+        return any(map(tells, texts(value)))
     return value is not None and not (isinstance(value, str) and not value.strip(" "))
 
 
@@ -182,6 +192,19 @@ def test_an_event_of_another_source_is_left_alone(tmp_path: Path) -> None:
         b'{"source": "/crm/x/y", "data_base64": "QW5u"}',
         b'{"source": "/crm/x/y", "data": {"dimensions": {"owner": "Ann"}}',
         b'{"source": "/crm/x/y", "data": {"dimensions": {"owner": "\xff"}}}',
+        b'{"source": "/crm/x/y", "data": "{\\"dimensions\\": {\\"owner\\": \\"Ann\\"}}"}',
+        b'{"source": "/crm/x/y", "data": [{"dimensions": {"owner": "Ann"}}]}',
+        b'{"source": "/crm/x/y", "data": 4915112345678}',
+        b'{"source": "/crm/x/y", "data": {"dimensions": "owner Ann"}}',
+        b'{"source": "/crm/x/y", "data": {"dimensions": [{"owner": "Ann"}]}}',
+        b'{"source": "crm/x/y", "data": {"dimensions": {"owner": "Ann"}}}',
+        b'{"source": "/crm/x/y/", "data": {"dimensions": {"owner": "Ann"}}}',
+        b'{"source": "/CRM/x/y", "data": {"dimensions": {"owner": "Ann"}}}',
+        b'{"source": "/crm/x", "data": {"dimensions": {"owner": "Ann"}}}',
+        b'{"source": "/erp/x\\u0000/y", "data": {"dimensions": {"owner": "Ann"}}}',
+        b'{"source": "/crm/x/y", "source": "/erp/x/y", "data": {"dimensions": {"owner": "Ann"}}}',
+        b'{"source": "/crm/x/y", "s\\u006furce": "/erp/x/y", "data": {"dimensions": {"owner": "Ann"}}}',
+        b'{"source": "/crm/x/y", "data_base64": "QW5u", "data_base64": null}',
     ],
 )
 def test_an_event_that_may_hide_something_is_sealed_whole(tmp_path: Path, body: bytes) -> None:
@@ -194,6 +217,79 @@ def test_the_replacement_of_a_correction_comes_under_the_rules_of_its_own_source
     guarded = only(marks(tmp_path, EVENTS).event(json.dumps(event).encode()))
     assert not guarded.is_whole
     assert b"Ann" not in guarded.body
+
+
+INNER = '{"source": "/crm/x/y", "data": {"dimensions": {"owner": "Ann"}}}'
+
+
+@pytest.mark.parametrize("source", ["/crm/x/y", "/erp/x/y"])
+@pytest.mark.parametrize("kind", ["milestone.corrected.v1", "milestone.corrected"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        '{"replacement": "Ann"}',
+        '{"replacement": ' + json.dumps(INNER) + "}",
+        '{"replacement": [' + INNER + "]}",
+        '{"replacement": {"data": {"dimensions": {"owner": "Ann"}}}}',
+        '{"replacement": {"source": "crm/x/y", "data": {"dimensions": {"owner": "Ann"}}}}',
+        '{"replacement": ' + INNER + ', "replacement": {"source": "/erp/x/y"}}',
+        '{"replacement": {"source": "/crm/x/y", "note": "Ann", "source": "/erp/x/y"}}',
+        '[{"replacement": ' + INNER + "}]",
+        json.dumps(f'{{"replacement": {INNER}}}'),
+    ],
+)
+def test_a_correction_whose_replacement_cannot_be_searched_is_sealed_whole(
+    tmp_path: Path, source: str, kind: str, data: str
+) -> None:
+    body = f'{{"source": "{source}", "type": "{kind}", "data": {data}}}'.encode()
+    assert only(marks(tmp_path, EVENTS).event(body)).is_whole
+
+
+@pytest.mark.parametrize(
+    "kind", ["milestone.corrected", "milestone.corrected.v2", "Milestone.Corrected.v1", ""]
+)
+def test_the_replacement_in_an_event_of_a_type_that_nobody_knows_does_not_stay_open(
+    tmp_path: Path, kind: str
+) -> None:
+    body = f'{{"source": "/erp/x/y", "type": "{kind}", "data": {{"replacement": {INNER}}}}}'.encode()
+    guarded = only(marks(tmp_path, EVENTS).event(body))
+    assert b"Ann" not in guarded.body
+    assert put_back(guarded) == body
+
+
+@pytest.mark.parametrize("data", ["null", "{}", '""', '{"dimensions": null}', '{"dimensions": []}'])
+def test_an_event_that_holds_nothing_where_a_rule_looks_is_left_alone(tmp_path: Path, data: str) -> None:
+    body = f'{{"source": "/crm/x/y", "type": "order.accepted.v1", "data": {data}}}'.encode()
+    assert marks(tmp_path, EVENTS).event(body) is None
+
+
+def test_a_correction_under_no_rule_is_left_alone(tmp_path: Path) -> None:
+    inner = '{"source": "/erp/x/y", "data": {"dimensions": {"owner": "Ann"}}}'
+    kind = "milestone.corrected.v1"
+    body = f'{{"source": "/erp/x/y", "type": "{kind}", "data": {{"replacement": {inner}}}}}'.encode()
+    assert marks(tmp_path, EVENTS).event(body) is None
+
+
+def test_a_record_that_has_an_id_in_place_of_an_object_is_read_as_it_is(tmp_path: Path) -> None:
+    text = "rules: [{match: crm/acme, fields: [/customer/email], subject: value}]"
+    assert marks(tmp_path, text).record("crm", lambda: "json", "acme", b'{"customer": "cus_1"}') is None
+
+
+def test_every_text_within_a_list_or_an_object_is_a_value_and_a_subject_of_its_own(tmp_path: Path) -> None:
+    text = "rules: [{match: crm/acme, fields: [/team], subject: value}]"
+    body = b'{"team": ["Ann", {"bo@x": [true, 7, null, " "]}, []], "n": 1}'
+    guarded = only(marks(tmp_path, text).record("crm", lambda: "json", "acme", body))
+    assert [one.raw for one in guarded.values] == [b'"Ann"', b'"bo@x"', b"true", b"7"]
+    wanted = [PSEUDONYMS.subject(one) for one in ("Ann", "bo@x", "true", "7")]
+    assert [one.subject for one in guarded.values] == wanted
+    assert put_back(guarded) == body
+
+
+def test_a_list_whose_subject_is_told_is_one_value_of_it(tmp_path: Path) -> None:
+    text = "rules: [{match: crm/acme, fields: [/phones], subject: /id}]"
+    body = b'{"id": 7, "phones": [1, 2]}'
+    guarded = only(marks(tmp_path, text).record("crm", lambda: "json", "acme", body))
+    assert [(one.subject, one.raw) for one in guarded.values] == [(PSEUDONYMS.subject("7"), b"[1, 2]")]
 
 
 def test_marks_go_to_another_process_and_do_the_same_there(tmp_path: Path) -> None:

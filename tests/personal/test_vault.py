@@ -151,6 +151,36 @@ def test_what_cannot_be_searched_is_kept_sealed_whole_and_is_found_by_a_name_in_
         assert vault.restored(connection, kept) == (token.json, 1)
 
 
+@pytest.mark.parametrize(
+    "torn",
+    [
+        '{"source": "/crm/hubspot/acme", "data": {"owner": "ANN-Sophie Müller"',
+        '{"source": "/crm/hubspot/acme", "data": {"owner": "ann-sophie m\\u00fcller"',
+        '{"source": "crm/hubspot/acme", "data": {"note": "paid by Ann-Sophie Müller, today"}}',
+        "order;owner\nSO-1;Ann-Sophie Müller;",
+        '{"source": "/crm/hubspot/acme", "data_base64": "QW5uLVNvcGhpZSBNw7xsbGVy"}',
+    ],
+)
+def test_a_payload_sealed_whole_that_names_a_forgotten_subject_is_not_kept(
+    guarded: Intake, pool: ConnectionPool[Any], vault: Vault, ask: Ask, torn: str
+) -> None:
+    subject = vault.secret.pseudonyms.subject(ANN)
+    with pool.connection() as connection:
+        forgetting.destroy(connection, [subject])
+    vault.clear()
+    for sent in (torn, "{torn of Bo"):
+        (outcome,) = guarded.record([guarded.prepare_event(sent.encode())])
+        assert [reason.code for reason in outcome.reasons] == ["personal_sealed"]
+    first, second = (bytes(row[0]) for row in ask("SELECT body FROM inbox ORDER BY id"))
+    with pool.connection() as connection:
+        assert vault.restored(connection, first) == (first, 1)
+        assert vault.restored(connection, second) == (b"{torn of Bo", 0)
+        assert forgetting.allow(connection, vault.secret, subject)
+        vault.clear()
+        guarded.record([guarded.prepare_event(torn.encode())])
+        assert vault.restored(connection, first) == (torn.encode(), 0)
+
+
 def test_a_sealed_payload_that_is_read_again_stays_as_it_is(guarded: Intake) -> None:
     (outcome,) = guarded.record([guarded.prepare_event(b"{torn")])
     assert outcome.quarantine is not None

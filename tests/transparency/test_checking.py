@@ -38,7 +38,7 @@ def test_a_log_that_is_as_it_was_has_nothing_wrong(grown: Connection[Any]) -> No
         ("DELETE FROM inbox WHERE id = 300", "no whole milestone at position 300"),
         ("DELETE FROM log_commit WHERE first = 101", "recorded position 101"),
         ("UPDATE tree_tile SET hashes = set_byte(hashes, 320, 255 - get_byte(hashes, 320)) WHERE number = 1",
-         "position 267 was changed"),
+         "the tree's tile 0/1 was changed: the milestones are still"),
         ("DELETE FROM tree_tile WHERE number = 1", "tile 1 of level 0"),
     ],
 )  # fmt: skip
@@ -74,3 +74,46 @@ def test_an_end_that_is_gone_is_named(grown: Connection[Any], owner: Connection[
     assert finding == (
         "the log ends at position 550, and 600 milestones had been recorded: the last ones are gone"
     )
+
+
+@pytest.mark.parametrize(
+    ("change", "tile"),
+    [
+        ("UPDATE tree_tile SET hashes = set_byte(hashes, 320, 255 - get_byte(hashes, 320)) WHERE number = 1",
+         "0/1"),
+        ("DELETE FROM tree_tile WHERE number = 1", "0/1"),
+        ("UPDATE tree_state SET edge = set_byte(edge, 5, 255 - get_byte(edge, 5))", "0/2"),
+        ("UPDATE tree_state SET edge = set_byte(edge, 88 * 32, 255 - get_byte(edge, 88 * 32))", "1/0"),
+    ],
+)  # fmt: skip
+def test_a_changed_tile_is_not_blamed_on_a_milestone(
+    grown: Connection[Any], owner: Connection[Any], record: Record, change: str, tile: str
+) -> None:
+    signed = Tree.now(grown).root()
+    assert checking.recheck_whole(grown, Tree.now(grown), 600, signed) is None
+    owner.execute(change.encode())
+    finding = checking.recheck_whole(grown, Tree.now(grown), 600, signed)
+    assert finding is not None
+    assert finding.startswith(f"the tree's tile {tile} was changed: the milestones are still what was signed")
+
+
+@pytest.mark.parametrize("position", [3, 300, 595])
+def test_a_changed_milestone_is_not_blamed_on_a_tile(
+    grown: Connection[Any], owner: Connection[Any], position: int
+) -> None:
+    signed = Tree.now(grown).root()
+    owner.execute("UPDATE log SET version = 900 WHERE position = %s", (position,))
+    finding = checking.recheck_whole(grown, Tree.now(grown), 600, signed)
+    assert finding is not None
+    assert f"position {position} was changed" in finding
+
+
+def test_the_patrol_tells_a_changed_tile_from_a_changed_milestone(
+    grown: Connection[Any], owner: Connection[Any]
+) -> None:
+    owner.execute(
+        "UPDATE tree_tile SET hashes = set_byte(hashes, 7, 255 - get_byte(hashes, 7)) WHERE number = 0"
+    )
+    finding = checking.Patrol().step(grown)
+    assert finding is not None
+    assert "the tree's tile 0/0 was changed" in finding

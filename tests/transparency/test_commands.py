@@ -113,6 +113,54 @@ def test_a_ledger_that_was_changed_fails_every_check(
     assert "the ledger was rewritten: the last checkpoint that is kept" in done.stderr
 
 
+def test_what_the_signer_remembers_is_compared_by_every_check(
+    env: dict[str, str], database_url: str, fresh_schema: str, tmp_path: Path
+) -> None:
+    run("--fresh", env=env)
+    assert "checkpoints in all: 1, each is how this tree was" in run("--recheck", env=env).stdout
+    bare = {name: value for name, value in env.items() if name != "CAIRN_SIGNING_KEY"}
+    assert "no signing key is here" in run("--recheck", env=bare).stdout
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        owner.execute(f"DELETE FROM {fresh_schema}.tree_checkpoint".encode())
+        owner.execute(f"DELETE FROM {fresh_schema}.tree_key".encode())
+    for words in ((), ("--recheck",), ("--fresh",)):
+        done = run(*words, env=env)
+        assert (done.returncode, done.stdout) == (1, ""), words
+        assert "checkpoints were removed or changed" in done.stderr
+    done = cairn("export", "--audit", tmp_path / "books.cairn", env=env, check=False)
+    assert done.returncode == 1
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        owner.execute(f"UPDATE {fresh_schema}.tree_mark SET mark = '00000000'".encode())
+    done = run("--fresh", env=env)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the ledger was given another name" in done.stderr
+
+
+def test_a_bundle_is_not_made_where_an_old_checkpoint_was_changed(
+    env: dict[str, str], database_url: str, fresh_schema: str, tmp_path: Path
+) -> None:
+    run("--fresh", env=env)
+    run("--fresh", env=env)
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        owner.execute(f"DELETE FROM {fresh_schema}.tree_checkpoint WHERE id = 1".encode())
+    for words in (("checkpoint", "--recheck"), ("export", "--audit", tmp_path / "books.cairn")):
+        done = cairn(*words, env=env, check=False)
+        assert (done.returncode, done.stdout) == (1, ""), words
+        assert "does not follow the one before it" in done.stderr
+    assert not (tmp_path / "books.cairn").exists()
+
+
+def test_a_tree_is_made_anew_by_command(env: dict[str, str], database_url: str, fresh_schema: str) -> None:
+    run("--fresh", env=env)
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        flip = f"UPDATE {fresh_schema}.tree_state SET edge = set_byte(edge, 5, 255 - get_byte(edge, 5))"
+        owner.execute(flip.encode())
+    assert "the tree's tile 0/0 was changed" in run("--recheck", env=env).stderr
+    done = run("--rebuild-tree", env=env)
+    assert "milestones was made anew, and is what was signed" in done.stdout, done.stderr
+    assert run("--recheck", env=env).returncode == 0
+
+
 def test_without_a_key_the_command_says_how_to_get_one(env: dict[str, str]) -> None:
     bare = {name: value for name, value in env.items() if name != "CAIRN_SIGNING_KEY"}
     done = run(env=bare)

@@ -202,6 +202,57 @@ def test_not_even_where_the_checkpoints_went_with_it(
         signing.sign(connection, signer)
 
 
+def test_another_name_in_the_database_is_no_way_around(
+    connection: Connection[Any], owner: Connection[Any], record: Record, signer: Signer
+) -> None:
+    record(30, each=10)
+    grow(connection)
+    signing.sign(connection, Signer(signer.path, "cairn/test/00000001", "schema test"))
+    # given a history that was rewritten, everything that was signed taken away, and another mark
+    owner.execute("UPDATE log_commit SET recorded_at = recorded_at - interval '1 day'")
+    rebuilt(owner)
+    owner.execute("DELETE FROM tree_checkpoint; DELETE FROM tree_key")
+    grow(connection)
+    renamed = Signer(signer.path, "cairn/test/00000002", "schema test")
+    with pytest.raises(Tampered, match=r"another name: .*00000001, and the database says .*00000002"):
+        signing.sign(connection, renamed)
+    assert signing.newest(connection) is None
+    # unless the operator says so: the memory is removed, or the name is given from outside
+    assert signing.sign(connection, Signer(signer.path, "acme/books")).size == 30
+    renamed.memory.unlink()
+    assert signing.sign(connection, renamed).size == 30
+
+
+def test_a_key_serves_several_ledgers(connection: Connection[Any], record: Record, signer: Signer) -> None:
+    record(3)
+    grow(connection)
+    signing.sign(connection, Signer(signer.path, "cairn/a/00000001", "schema a"))
+    assert Signer(signer.path, "cairn/b/00000001", "schema b").remembered() is None
+
+
+def test_the_last_checkpoint_can_not_be_taken_away_while_the_tree_stays(
+    connection: Connection[Any], owner: Connection[Any], record: Record, signer: Signer
+) -> None:
+    for _ in range(2):
+        record(10)
+        grow(connection)
+        signing.sign(connection, signer)
+    owner.execute("DELETE FROM tree_checkpoint WHERE size = 20")
+    with pytest.raises(Tampered, match=r"checkpoints were removed or changed: .* is not among those"):
+        signing.sign(connection, signer)
+
+
+def test_a_memory_that_was_not_written_is_made_up_for(
+    connection: Connection[Any], record: Record, signer: Signer
+) -> None:
+    record(3)
+    grow(connection)
+    made = signing.sign(connection, signer)
+    signer.memory.unlink()
+    assert signing.sign(connection, signer) == made
+    assert signer.remembered() is not None
+
+
 def test_a_ledger_that_was_rolled_back_to_an_older_copy_is_not_signed(
     connection: Connection[Any], owner: Connection[Any], record: Record, signer: Signer
 ) -> None:
@@ -297,7 +348,9 @@ def test_what_was_signed_last_is_kept_for_each_ledger(
     record(3)
     grow(connection)
     made = signing.sign(connection, signer)
-    assert signer.memory.read_text() == made.note
+    remembered = signer.remembered()
+    assert remembered is not None
+    assert (remembered.note.rendered, remembered.chain) == (made.note, made.chain)
     assert Signer(signer.path, "another/ledger").remembered() is None
 
 

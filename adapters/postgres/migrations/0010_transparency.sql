@@ -51,15 +51,17 @@ CREATE TABLE tree_key (
     CONSTRAINT tree_key_vkey_key UNIQUE (vkey)
 );
 
--- Everything that was signed. note: whole, as it is handed out.
+-- Everything that was signed. note: whole, as it is handed out. chain: SHA-256 over the chain of the one before
+-- (of the first: 32 zero bytes) and the note, so that one that is taken out or changed shows.
 CREATE TABLE tree_checkpoint (
     id bigint GENERATED ALWAYS AS IDENTITY,
     size bigint NOT NULL,
     root bytea NOT NULL,
     note text NOT NULL,
+    chain bytea NOT NULL,
     made_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT tree_checkpoint_pkey PRIMARY KEY (id),
-    CONSTRAINT tree_checkpoint_whole CHECK (size >= 0 AND octet_length(root) = 32)
+    CONSTRAINT tree_checkpoint_whole CHECK (size >= 0 AND octet_length(root) = 32 AND octet_length(chain) = 32)
 );
 CREATE INDEX tree_checkpoint_size ON tree_checkpoint (size);
 

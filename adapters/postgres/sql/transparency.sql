@@ -95,20 +95,23 @@ SELECT %(vkey)s, %(size)s WHERE NOT EXISTS (SELECT FROM tree_key WHERE vkey = %(
 SELECT vkey, from_size, first_used_at FROM tree_key ORDER BY id
 
 -- name: insert_checkpoint
-INSERT INTO tree_checkpoint (size, root, note) VALUES (%(size)s, %(root)s, %(note)s)
-RETURNING id, size, root, note, made_at
+INSERT INTO tree_checkpoint (size, root, note, chain) VALUES (%(size)s, %(root)s, %(note)s, %(chain)s)
+RETURNING id, size, root, note, chain, made_at
 
 -- name: newest_checkpoint
-SELECT id, size, root, note, made_at FROM tree_checkpoint ORDER BY id DESC LIMIT 1
+SELECT id, size, root, note, chain, made_at FROM tree_checkpoint ORDER BY id DESC LIMIT 1
 
 -- name: checkpoint_from
 -- The first that covers a size.
-SELECT id, size, root, note, made_at FROM tree_checkpoint
+SELECT id, size, root, note, chain, made_at FROM tree_checkpoint
 WHERE size >= %(size)s ORDER BY size, id DESC LIMIT 1
 
 -- name: checkpoint_of
-SELECT id, size, root, note, made_at FROM tree_checkpoint WHERE size = %(size)s ORDER BY id DESC LIMIT 1
+SELECT id, size, root, note, chain, made_at FROM tree_checkpoint WHERE size = %(size)s ORDER BY id DESC LIMIT 1
+
+-- name: checkpoint_in_chain
+SELECT note FROM tree_checkpoint WHERE size = %(size)s AND chain = %(chain)s
 
 -- name: checkpoints
-SELECT id, size, root, note, made_at FROM tree_checkpoint
+SELECT id, size, root, note, chain, made_at FROM tree_checkpoint
 WHERE id > %(after)s ORDER BY id LIMIT %(limit)s
