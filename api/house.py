@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 
 from adapters.feeds.tallies import Tallies
 from adapters.intake import Intake
+from adapters.postgres import tenants
 from adapters.postgres.connections import connect, conninfo_for
 from adapters.postgres.embedded import EmbeddedServer
 from api import attesting, reading
@@ -82,7 +83,11 @@ class House:
         self.plan: Plan = plan_of(settings)
         self.keys = KeyRing(lambda: connection_to(url, self.schema, "keys"), self.schema)
         self.tallies = Tallies(self.pool)
-        self.freshness = Freshness(lambda: connection_to(url, self.schema, "freshness"), self.schema)
+        self.freshness = Freshness(
+            lambda: connection_to(url, self.schema, "freshness"),
+            self.schema,
+            lambda: tenants.is_gone(url, self.schema),
+        )
         self.columns = LiveColumns(
             lambda: connection_to(url, self.schema, "columns"), self.freshness, settings.columns
         )
@@ -114,6 +119,7 @@ class House:
 
         Where the connection turns out to be broken, as after a restart of the server, it is called once more.
         """
+        self.freshness.check()
         used: Connection[Any] | None = None
         try:
             with self.pool.connection() as used:
@@ -132,6 +138,7 @@ class House:
 
     async def until(self, known: Known, at_least: int | None, timeout: float) -> None:  # noqa: ASYNC109
         """Wait until reports hold what is asked for. Raises NotYetProjected."""
+        self.freshness.check()
         wanted = at_least or 0
         seen = self.freshness.position
         if known.instant is not None or (known.position is not None and known.position > seen):

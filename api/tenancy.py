@@ -67,6 +67,10 @@ def drop(settings: Settings, url: str, schema: str, *, force: bool) -> LastWords
             ) from None
     note, remarks = _last_checkpoint(_settings_of(settings, schema), url, settings.tenant == schema)
     dropped = tenants.drop(url, schema, force=force)
+    if force:
+        remarks.append(
+            f"servers of tenant {schema} end by themselves; end its other processes (cairn project)"
+        )
     if dropped.role_left is not None:
         remarks.append(dropped.role_left)
     if settings.database_url is None:

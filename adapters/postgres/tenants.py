@@ -7,7 +7,7 @@ schema (`migrate`), connections to one (`connections`), files beside the databas
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -75,6 +75,12 @@ def tenant(conninfo: str, schema: str) -> Tenant:
     with _opened(conninfo) as connection:
         _known(connection, schema)
         return _told(connection, schema)
+
+
+def is_gone(conninfo: str, schema: str) -> bool:
+    """Whether the role of a tenant's application is not there any more. Raises psycopg.Error."""
+    with _opened(conninfo) as connection:
+        return not _one(connection, "is_role", role_of(schema))
 
 
 def create(conninfo: str, schema: str) -> list[str]:
@@ -207,7 +213,9 @@ def _check_unused(connection: Connection[Any], schema: str, *, force: bool) -> N
 
 def _end_sessions(connection: Connection[Any], schema: str) -> None:
     for pid, _ in _sessions(connection, schema):
-        connection.execute(_SQL["end_session"], (pid,))
+        # another login's may not be ended by us; its process finds out by itself
+        with suppress(psycopg.errors.InsufficientPrivilege):
+            connection.execute(_SQL["end_session"], (pid,))
 
 
 def _drop_role(connection: Connection[Any], role: str) -> str | None:

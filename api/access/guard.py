@@ -68,9 +68,11 @@ class Guard:
         if method == "POST" and path in self._proven:
             return WEBHOOK
         sent = host = origin = b""
+        presented = 0
         for name, value in headers:
             if name == b"authorization":
                 sent = value
+                presented += 1
             elif name == b"host":
                 host = value
             elif name == b"origin":
@@ -80,6 +82,9 @@ class Guard:
             _check_neighbour(host, origin)
         if is_open(path):
             return NOBODY
+        if presented > 1:
+            # another program on the way may have taken the other one
+            raise Unauthorised(f"there must be one header Authorization: {SEND}")
         if sent:
             return self._presented(sent, address)
         if is_open_ledger:

@@ -43,7 +43,7 @@ class _Held(NamedTuple):
 class KeyRing:
     """The keys of a schema in memory. connect: opens a connection of its own, in autocommit.
 
-    any_made: whether a key was ever made.
+    any_made: whether a key was ever made; once it is true it stays so, whatever becomes of the keys.
     """
 
     def __init__(self, connect: Callable[[], Connection[Any]], schema: str) -> None:
@@ -80,7 +80,7 @@ class KeyRing:
             )
             for key in keys.every(connection)
         }
-        self.any_made = bool(self._held)
+        self.any_made = self.any_made or bool(self._held)
 
     def caller(self, text: str) -> Caller | None:
         """Whose key this is; None where it is nobody's here. Raises Unauthorised for one that has ended."""

@@ -219,7 +219,16 @@ def listen(settings: Settings, bound: socket.socket, *, projects: bool) -> None:
         gc.freeze()
         gc.set_threshold(GARBAGE, 20, 50)
         _announce(settings, bound.getsockname()[1], is_open=settings.may_be_open and not house.keys.any_made)
-        uvicorn.Server(config).run(sockets=[bound])
+        server = uvicorn.Server(config)
+
+        def leave() -> None:
+            # at once: whoever waits for an answer would get one of a ledger that is gone
+            server.should_exit = server.force_exit = True
+
+        house.freshness.on_gone = leave
+        if house.freshness.gone is None:
+            server.run(sockets=[bound])
+        house.freshness.check()
 
 
 def _announce(settings: Settings, port: int, *, is_open: bool) -> None:

@@ -6,10 +6,12 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx
 import psycopg
 import pytest
 from psycopg import sql
@@ -167,9 +169,32 @@ def test_a_tenant_that_is_served_is_dropped_by_force_only_and_the_one_beside_it_
         assert (sessions[name] > 0, sessions[longer] > 0, sessions[other]) == (True, True, 0)
         done = cairn("tenant", "drop", name, "--yes-drop", name, "--force", env=desk.env)
         assert json.loads(done.stdout.splitlines()[-1])["dropped"] == name
-        assert served.client.get("/v1/status").status_code == 503
+        assert served.wait_killed() == 1
         assert beside.client.post("/v1/events", json=order("SO-1")).status_code == 200
     assert {name, other, longer} & set(desk.listed()) == {other, longer}
+
+
+@pytest.mark.parametrize("made_anew", [True, False])
+def test_a_server_of_a_dropped_tenant_tells_nothing_of_it_and_ends(tmp_path: Path, made_anew: bool) -> None:
+    """On the embedded database, where a server may be open until a first key is made."""
+    folder = tmp_path / "db"
+    env = environment(CAIRN_DATA=str(folder), CAIRN_SCHEMA="old")
+    with EmbeddedServer(folder):
+        cairn("tenant", "create", "old", env=env)
+        with ServerProcess(env=env) as served:
+            posted = served.client.post("/v1/events", json=[order(f"SO-{n}") for n in range(3)])
+            last = max(one["position"] for one in posted.json()["results"])
+            report = f"/v1/reports/billing?at_least={last}"
+            assert served.client.get(report).status_code == 200
+            cairn("keys", "create", "someone", "--role", "read", env=env)
+            done = cairn("tenant", "drop", "old", "--yes-drop", "old", "--force", env=env)
+            assert "end its other processes" in done.stderr
+            if made_anew:
+                cairn("tenant", "create", "old", env=env)
+            with suppress(httpx.TransportError):  # it may have ended already
+                assert served.client.get("/v1/reports/billing").status_code in (401, 503)
+            assert served.wait_killed() == 1
+            assert any("was dropped" in line for line in served.errors)
 
 
 def test_all_tenants_are_migrated_and_one_that_cant_be_does_not_hold_up_the_rest(
