@@ -147,9 +147,7 @@ def _pinned(connection: Connection[Any], wanted: Asked) -> tuple[Generation, int
     return books, reading.known_position(connection, wanted.known, books), 0
 
 
-def listing(
-    connection: Connection[Any], wanted: Asked, memory: InMemory | None = None
-) -> dict[str, Any]:
+def listing(connection: Connection[Any], wanted: Asked, memory: InMemory | None = None) -> dict[str, Any]:
     """The answer: one page of rows, and what all pages come to by code and currency.
 
     memory: where the journal may be in memory.

@@ -25,7 +25,7 @@ TABLES = [
 def test_nothing_that_is_written_by_intake_is_missing_here(ask: Ask) -> None:
     only_added_to = ask(
         "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
-        " AND has_table_privilege(oid, 'INSERT') AND NOT has_table_privilege(oid, 'UPDATE')"
+        " AND has_table_privilege(oid, 'INSERT') AND NOT has_any_column_privilege(oid, 'UPDATE')"
     )
     assert {row[0] for row in only_added_to} == set(TABLES)
 
@@ -46,6 +46,15 @@ def test_the_application_changes_nothing_that_is_written(
     refused = pytest.raises(psycopg.errors.InsufficientPrivilege)
     with refused, pool.connection() as connection, connection.transaction():
         connection.execute(query)
+
+
+def test_of_a_key_the_application_changes_its_end_and_use_alone(ask: Ask) -> None:
+    changed = ask(
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'access_key'::regclass AND attnum > 0"
+        " AND has_column_privilege(attrelid, attnum, 'UPDATE')"
+    )
+    assert {row[0] for row in changed} == {"expires_at", "revoked_at", "revoked_by", "used_at"}
+    assert ask("SELECT has_table_privilege('access_key', 'DELETE')") == [(False,)]
 
 
 def test_the_application_becomes_no_other_role(pool: "ConnectionPool[Any]", ask: Ask, schema: str) -> None:
