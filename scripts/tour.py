@@ -72,6 +72,9 @@ def tour(*, once: bool) -> None:
             base = f"http://{settings.host}:{bound.getsockname()[1]}"
             say(f"\nTo go on{', start it without --once' if once else ''}:")
             show_urls(base, connection, noted)
+            if settings.database_url is None:
+                say("\nCommands on it, in another terminal:")
+                say(f"  export CAIRN_DATA={settings.folder}; .venv/bin/cairn trail")
         if not once:
             listen(settings, bound, projects=True)
 
