@@ -108,7 +108,7 @@ class Settings(BaseSettings):
         ge=0,
         alias="CAIRN_COLUMNS_MEMORY",
         description="Memory that the live journal may take in the API, so that reports are read without"
-        " the database: about 110 bytes a posting while it is loaded, half of that later. Where it would"
+        " the database: about 140 bytes a posting while it is loaded, half of that later. Where it would"
         " take more, and with 0, the database answers.",
     )
     log: Literal["debug", "info", "warning", "error"] = Field(

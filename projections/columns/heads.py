@@ -6,7 +6,7 @@ here: postings (rows), what a milestone means.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -49,21 +49,21 @@ class _Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
 class Heads(NamedTuple):
     """Milestones by position less one. instant: microseconds since 1970 UTC; effective: day number.
 
-    source, system, topic: codes of texts; system: of that which sent it. ends: of ids, in one text. first,
-    recorded: of commits, the first position and the moment. amended: positions of milestones that others
-    correct or void, in order; spoken: the first position of one that does.
+    source, topic: codes of texts. ends: of ids, in one text. first, recorded: of commits, the first position
+    and the moment. amended: positions of milestones that others correct or void, in order; spoken: the first
+    position of one that does. system: code of that which sent it; none until a product is mapped.
     """
 
     instant: Array
     effective: Array
     source: Array
-    system: Array
     topic: Array
     ends: Array
     first: Array
     recorded: Array
     amended: Array
     spoken: Array
+    system: Array
 
     @property
     def position(self) -> int:
@@ -80,7 +80,8 @@ class Heads(NamedTuple):
         return found
 
 
-_KINDS: Final = (np.int64, np.int32, np.int32, np.int32, np.int16, np.int64)
+_KINDS: Final = (np.int64, np.int32, np.int32, np.int16, np.int64)
+_MAPPED: Final = "product.mapped.v1"
 
 
 class Log:
@@ -99,7 +100,7 @@ class Log:
         #: The same, of what has not come in yet.
         self._awaited: dict[tuple[str, str], int] = {}
         none = np.zeros(0, np.int64)
-        self.heads = Heads(*self._columns, *([none] * 4))
+        self.heads = Heads(*self._columns, *([none] * 5))
 
     def id_of(self, position: int) -> str:
         """The id of a milestone."""
@@ -113,19 +114,18 @@ class Log:
         if after >= upto:
             return self.heads
         self._columns = [_roomy(column, after, upto) for column in self._columns]
-        instants, effective, sources, systems, topics, ends = self._columns
+        instants, effective, sources, topics, ends = self._columns
         del self._ids[int(ends[after - 1]) if after else 0 :]  # left over from where the connection broke
         decode = msgspec.msgpack.Decoder(_Head).decode
         place, targets, submitted = after, [], []
         source_codes, topic_codes = self.sources.code, self.topics.code
-        for position, topic, system, state in _log_rows(connection, after, upto):
+        for position, topic, state in _rows(connection, "columns_heads", after, upto):
             if position != place + 1:
                 return None
             head = decode(state)
             self._ids += head.id.encode()
             instants[place], effective[place] = head.instant, head.effective
-            sources[place], systems[place] = source_codes(head.source), self.systems.code(system)
-            topics[place] = topic_codes(topic)
+            sources[place], topics[place] = source_codes(head.source), topic_codes(topic)
             place += 1
             ends[place - 1] = len(self._ids)
             if self._awaited and (head.source, head.id) in self._awaited:
@@ -142,8 +142,18 @@ class Log:
         amended = np.array(sorted(self._amended), np.int64)
         spoken = np.array([self._amended[position] for position in sorted(self._amended)], np.int64)
         columns = [*(column[:upto] for column in self._columns), first, recorded, amended, spoken]
+        columns.append(self._systems(connection, upto))
         self.heads = Heads(*columns)
         return self.heads
+
+    def _systems(self, connection: Connection[Any], upto: int) -> Array:
+        """Which systems sent milestones, where it is asked for: where products are mapped."""
+        before = self.heads.system
+        if self.topics.find(_MAPPED) is None:
+            return before
+        rows = _rows(connection, "columns_systems", len(before), upto)
+        later = np.array([self.systems.code(system) for (system,) in rows], np.int32)
+        return np.concatenate([before, later]).astype(np.int32)
 
     def _commits(self, connection: Connection[Any], upto: int) -> tuple[Array, Array]:
         first, recorded = self.heads.first, self.heads.recorded
@@ -174,7 +184,7 @@ class Log:
     @property
     def bytes(self) -> int:
         """What it takes."""
-        return len(self._ids) + sum(column.nbytes for column in (*self._columns, *self.heads[6:]))
+        return len(self._ids) + sum(column.nbytes for column in (*self._columns, *self.heads[5:]))
 
 
 def _order(topic: str, state: bytes) -> str:
@@ -198,13 +208,15 @@ def _roomy(column: Array, used: int, wanted: int) -> Array:
     return room
 
 
-def _log_rows(connection: Connection[Any], after: int, upto: int) -> Iterable[tuple[int, str, str, bytes]]:
+def _rows(connection: Connection[Any], name: str, after: int, upto: int) -> Iterator[tuple[Any, ...]]:
+    """The rows of a statement about the log after a position, in bounded pieces."""
     asked = {"after": after, "upto": upto}
-    statement = queries.statement("columns_heads")
+    statement = queries.statement(name)
     if upto - after <= _FETCHED:
         with connection.cursor(binary=True) as cursor:
-            yield from cursor.execute(statement, asked)
+            yield from cursor.execute(statement, asked).fetchall()
         return
-    with connection.transaction(), connection.cursor("columns_heads", binary=True) as named:
-        named.itersize = _FETCHED
-        yield from named.execute(statement, asked)
+    with connection.transaction(), connection.cursor(name, binary=True) as named:
+        named.execute(statement, asked)
+        while rows := named.fetchmany(_FETCHED):
+            yield from rows

@@ -26,7 +26,7 @@ from projections.columns.rows import Segment, joined, segment_of
 AnyValue = TypeVar("AnyValue")
 
 #: Bytes that a posting takes while it is read, with its part of what is known of deals; later about half.
-LOADING_BYTES: Final = 110
+LOADING_BYTES: Final = 120
 #: Positions that a reader brings in itself; with more to come SQL answers sooner.
 MOST_BEHIND: Final = 5_000
 

@@ -162,9 +162,9 @@ def _streamed(
 ) -> Iterator[tuple[Any, ...]]:
     """The rows of a statement, fetched in bounded pieces, in the caller's transaction."""
     with connection.cursor(name=statement) as cursor:
-        cursor.itersize = _FETCHED
         cursor.execute(queries.statement(statement, generation), {"after": 0, "upto": upto})
-        yield from cursor
+        while rows := cursor.fetchmany(_FETCHED):
+            yield from rows
 
 
 def _postings(connection: Connection[Any], generation: int, found: Size, book: Book) -> dict[str, Array]:

@@ -132,9 +132,9 @@ def exceptions(connection: Connection[Any], query: Query) -> list[Shown]:
     found = [
         one for one in derived(asking, query) if query.currency is None or one.currency == query.currency
     ]
-    found = filtered(asking, query, found)
+    found = _filtered(asking, query, found)
     told = handlings(connection, query.generation.id, query.known)
-    named = names(asking, found)
+    named = _names(asking, found)
     shown = []
     for one in found:
         id_ = identity(asking, one)
@@ -144,7 +144,7 @@ def exceptions(connection: Connection[Any], query: Query) -> list[Shown]:
             name = None if one.deal is None else named.get(one.deal)
             shown.append(Shown(id_, one, name, None, age, handling))
     shown.sort(key=lambda one: (one.found.since, one.found.code, one.deal or "", one.id))
-    return with_customers(asking, shown)
+    return _with_customers(asking, shown)
 
 
 def exists(connection: Connection[Any], query: Query, id_: str) -> bool:
@@ -165,8 +165,7 @@ def derived(asking: Asking, query: Query, without: Collection[str] = ()) -> Iter
         yield from derive(asking)
 
 
-def filtered(asking: Asking, query: Query, found: list[Found]) -> list[Found]:
-    """Those of deals whose dimensions are asked for."""
+def _filtered(asking: Asking, query: Query, found: list[Found]) -> list[Found]:
     if not query.filters:
         return found
     values = dimensions(asking, {one.deal for one in found if one.deal is not None}, tuple(query.filters))
@@ -197,8 +196,7 @@ def dimensions(asking: Asking, deals: Iterable[int], names: tuple[str, ...]) -> 
     }
 
 
-def names(asking: Asking, found: Iterable[Found]) -> dict[int, str]:
-    """What the deals of exceptions are called."""
+def _names(asking: Asking, found: Iterable[Found]) -> dict[int, str]:
     of = sorted({one.deal for one in found if one.deal is not None})
     rows = asking.rows("exceptions_names", of=of) if of else []
     return {deal: name for deal, name in rows if name}
@@ -218,8 +216,7 @@ def identity(asking: Asking, one: Found) -> str:
     return sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def with_customers(asking: Asking, shown: list[Shown]) -> list[Shown]:
-    """With the customers of their deals."""
+def _with_customers(asking: Asking, shown: list[Shown]) -> list[Shown]:
     values = dimensions(
         asking, {one.found.deal for one in shown if one.found.deal is not None}, ("customer",)
     )

@@ -30,6 +30,18 @@ _ASKED: Final[tuple[dict[str, str], ...]] = (
 )
 
 
+#: Views that go deal by deal, with the first page of what people ask of them.
+BY_DEAL: Final[dict[str, tuple[dict[str, str], ...]]] = {
+    "bridge": ({}, {"by": "territory"}, {"by": "currency"}, {"segment": "smb", "by": "customer"}),
+    "exceptions": (
+        {"limit": "50"},
+        {"limit": "50", "territory": "T-07"},
+        {"limit": "50", "code": "PAST_DUE"},
+    ),
+    "latency": ({}, {"territory": "T-07"}),
+}
+
+
 def _span(rnd: Random, view: str) -> dict[str, str]:
     """A day for a balance, a year up to it for turnovers; any day of the data, mostly its last months."""
     end = FIRST_DAY + timedelta(days=SPAN_DAYS - int(rnd.random() ** 2 * (SPAN_DAYS - 400)))
@@ -49,3 +61,14 @@ def questions(seed: int, head: int | None = None) -> Iterator[str]:
         for view, one in asked:
             known = {} if head is None else {"known_position": str(1 + int(rnd.random() * head))}
             yield f"/v1/reports/{view}?{urlencode({**_span(rnd, view), **one, **known}, safe=',')}"
+
+
+def by_deal(view: str, seed: int, head: int) -> Iterator[str]:
+    """Paths of a view that goes deal by deal without end, each of another day and position."""
+    rnd = Random(seed)
+    while True:
+        for one in BY_DEAL[view]:
+            day = FIRST_DAY + timedelta(days=SPAN_DAYS - int(rnd.random() ** 2 * (SPAN_DAYS - 400)))
+            moment = {"to" if view == "latency" else "at": day.isoformat()}
+            known = {"known_position": str(head - int(rnd.random() * head / 10))}
+            yield f"/v1/reports/{view}?{urlencode({**moment, **one, **known})}"

@@ -29,7 +29,7 @@ from scripts.bench_events import events
 from scripts.benching import freshness
 from scripts.benching.load import ASKING, TOKEN, drive, get, post
 from scripts.benching.memory import Peak
-from scripts.benching.questions import questions
+from scripts.benching.questions import BY_DEAL, by_deal, questions
 
 CONNECTIONS = 32
 MEDIA = "application/cloudevents+json"
@@ -96,7 +96,8 @@ def measure_reports(url: str, schema: str, seconds: float) -> tuple[dict[str, di
 
     {"now", "any"}: {"p50_ms", "p99_ms", "answered", "noop_ms", "sql_ms"}, one request at a time; noop_ms,
     sql_ms: the medians of the empty route of the same server and of the same questions as statements over
-    the journal. {"fresh"}: as freshness.measure.
+    the journal. {"views"}: {"bridge_p50_ms", "bridge_p99_ms", ...} of views that go deal by deal, each
+    question of another day and position. {"fresh"}: as freshness.measure.
     """
     conninfo = conninfo_for(url, schema, application_name="bench")
     with psycopg.connect(conninfo, autocommit=True) as connection:
@@ -116,6 +117,10 @@ def measure_reports(url: str, schema: str, seconds: float) -> tuple[dict[str, di
                 "noop_ms": noop.percentile(0.5),
                 "sql_ms": _bare(conninfo, islice(questions(5, known), bare)),
             }
+        found["views"] = {}
+        for view in BY_DEAL:
+            run = drive(port, map(get, by_deal(view, 5, head)), connections=1, seconds=max(seconds, 2))
+            found["views"] |= {f"{view}_p50_ms": run.percentile(0.5), f"{view}_p99_ms": run.percentile(0.99)}
         found["fresh"] = freshness.measure(port, seconds)
     return found, peak.mib
 

@@ -185,6 +185,8 @@ class Held(Asking):
         mapped = references.mapped(self.connection, self.generation.id, self.at, self.known)
         if not mapped:
             return []
+        if len(self.all_heads.system) < self.known:  # told by a correction alone
+            return super().products()
         deals = amounts.deals_naming(self.look, self._unmapped(mapped))
         if not len(deals):
             return []

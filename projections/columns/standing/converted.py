@@ -15,11 +15,11 @@ from psycopg import Connection
 
 from projections.bridge_converted import Rates
 from projections.bridge_spans import FIGURES, Query
+from projections.columns.asking import deal_columns
 from projections.columns.keeping import Columns, State
 from projections.columns.standing.groups import Shown
 from projections.columns.standing.spans import PARTS, Spans
 from projections.conversion import Staying, unrated
-from projections.dimensions import Dimensions
 
 Array = NDArray[Any]
 
@@ -63,12 +63,15 @@ def converted(
     ranks = np.where(stays, rank_of[code], names.index(into.into))
     numbers = columns.book.deals.values[deal]
     lacking = np.flatnonzero(~rated[code])
-    called = Dimensions(connection, columns.generation, query.known, query.at).names(
-        numbers[lacking].tolist()
-    )
+    (called,) = deal_columns(columns, state, connection, query.at, query.known, ("deal",)).values()
     left = [
-        Staying(0, number, called.get(number), texts[currency], rates.lacking_on(None))
-        for number, currency in zip(numbers[lacking].tolist(), code[lacking].tolist(), strict=True)
+        Staying(0, number, called.texts[rank] or None, texts[currency], rates.lacking_on(None))
+        for number, rank, currency in zip(
+            numbers[lacking].tolist(),
+            called.at(0)[deal[lacking]].tolist(),
+            code[lacking].tolist(),
+            strict=True,
+        )
     ]
     weighed = np.where(stays, 0, code + 1)
     return Into(own, Shown(ranks, names), weighed, weights, unrated(left, into.into))

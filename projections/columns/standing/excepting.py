@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from psycopg import Connection
 
 from projections import merges
-from projections.columns.asking import deal_columns
+from projections.columns.asking import Column, deal_columns
 from projections.columns.keeping import Columns
 from projections.columns.standing.asking import Held
 from projections.columns.standing.groups import rank_of, shown
 from projections.columns.standing.lots import Look
 from projections.columns.standing.renewals import Overdue, overdue
-from projections.exceptions import handling, listing
+from projections.exceptions import handling
 from projections.exceptions.asking import DAY, Found
 from projections.exceptions.codes import BY_CODE
-from projections.exceptions.listing import Listing, Query, Shown, derived, filtered, identity
+from projections.exceptions.listing import Listing, Query, Shown, derived, identity
 
 Array = NDArray[Any]
 
@@ -78,7 +78,10 @@ def _all(asking: Held, query: Query) -> _All:
         for one in derived(asking, query, without=(_LATE,))
         if query.currency is None or one.currency == query.currency
     ]
-    found = filtered(asking, query, found)
+    if query.filters:
+        passes = _passing(asking, query)
+        places = [_place(asking, one) for one in found]
+        found = [one for one, place in zip(found, places, strict=True) if place is not None and passes[place]]
     wanted = (not query.codes or _LATE in query.codes) and (
         not query.owners or BY_CODE[_LATE].owner in query.owners
     )
@@ -94,7 +97,7 @@ def _nothing() -> tuple[Overdue, Array]:
 
 def _late(asking: Held, query: Query) -> tuple[Overdue, Array]:
     """Late renewals that are asked for, and the milestone that began each."""
-    keys, columns, state = asking.look.state.keys, asking.columns, asking.look.state
+    keys, columns = asking.look.state.keys, asking.columns
     late, stated = overdue(asking.look)
     fact = _first(asking, stated.number, stated.fact)
     counts = np.ones(len(late.key), bool)
@@ -102,13 +105,31 @@ def _late(asking: Held, query: Query) -> tuple[Overdue, Array]:
         code = columns.book.currencies.find(query.currency)
         counts &= keys.currency[late.key] == (-1 if code is None else code)
     if query.filters:
-        of = deal_columns(columns, state, asking.connection, query.at, query.known, query.filters)
-        into = merges.survivors(asking.connection, asking.generation.id, asking.known)
-        for name, wanted in query.filters.items():
-            value = into.get(wanted, wanted) if name == "customer" and wanted else wanted
-            ranks = of[name].at(0)[keys.deal[late.key]]
-            counts &= ranks == rank_of(columns.book.values[name], value)
+        counts &= _passing(asking, query)[keys.deal[late.key]]
     return Overdue(*(column[counts] for column in late)), fact[counts]
+
+
+def _place(asking: Held, one: Found) -> int | None:
+    """The place of an exception's deal; None where it has none, or one that nothing is known of."""
+    place = None if one.deal is None else asking.columns.book.deals.find(one.deal)
+    return place if place is not None and place < len(asking.look.state.keys.first) else None
+
+
+def _of_deals(asking: Held, name: str) -> Column:
+    """Names or a dimension of deals."""
+    state, at, known = asking.look.state, asking.at, asking.known
+    (found,) = deal_columns(asking.columns, state, asking.connection, at, known, (name,)).values()
+    return found
+
+
+def _passing(asking: Held, query: Query) -> Array:
+    """By place of a deal, whether its dimensions are those that are asked for."""
+    found = np.ones(len(asking.look.state.keys.first), bool)
+    into = merges.survivors(asking.connection, asking.generation.id, asking.known)
+    for name, wanted in query.filters.items():
+        value = into.get(wanted, wanted) if name == "customer" and wanted else wanted
+        found &= _of_deals(asking, name).at(0) == rank_of(asking.columns.book.values[name], value)
+    return found
 
 
 def _first(asking: Held, number: Array, fact: Array) -> Array:
@@ -121,9 +142,11 @@ def _first(asking: Held, number: Array, fact: Array) -> Array:
     ends = np.append(begins[1:], len(number))
     several = begins + 1 < ends
     tied = begins[several][instant[begins[several]] == instant[begins[several] + 1]]
+    end_of = dict(zip(begins.tolist(), ends.tolist(), strict=True)) if len(tied) else {}
     for begin in tied.tolist():
-        same = np.flatnonzero((number == number[begin]) & (instant == instant[begin]))
-        found[number[begin]] = asking.first_of(fact[same].tolist())
+        own = slice(begin, end_of[begin])
+        same = fact[own][instant[own] == instant[begin]]
+        found[number[begin]] = asking.first_of(same.tolist())
     return found
 
 
@@ -140,15 +163,18 @@ class _Page:
         chosen = self._chosen()
         totals, counts = self._totals(chosen)
         numbers = self._page(chosen, offset, offset + limit)
-        founds = [self._found.one(number) for number in numbers]
-        named = listing.names(self._asking, founds)
+        names, customers = (_of_deals(self._asking, name) for name in ("deal", "customer"))
+        name_of, customer_of = names.at(0), customers.at(0)
         rows = []
-        for number, one in zip(numbers, founds, strict=True):
+        for number in numbers:
+            one = self._found.one(number)
             id_ = self._id(number, one)
             age = max(0, self._asking.end - one.since) // 1_000_000
-            name = None if one.deal is None else named.get(one.deal)
-            rows.append(Shown(id_, one, name, None, age, self._told.get(id_, handling.UNTOUCHED)))
-        return Listing(listing.with_customers(self._asking, rows), totals, counts, len(chosen))
+            place = _place(self._asking, one)
+            name = None if place is None else names.texts[name_of[place]] or None
+            customer = None if place is None else customers.texts[customer_of[place]]
+            rows.append(Shown(id_, one, name, customer, age, self._told.get(id_, handling.UNTOUCHED)))
+        return Listing(rows, totals, counts, len(chosen))
 
     def _id(self, number: int, one: Found | None = None) -> str:
         if number not in self._ids:
@@ -221,13 +247,8 @@ class _Page:
 
     def _deals(self) -> Array:
         """The place of each deal's name in order; 0: none."""
-        asking = self._asking
-        state, query = asking.look.state, self._query
-        (names,) = deal_columns(
-            asking.columns, state, asking.connection, query.at, query.known, ("deal",)
-        ).values()
-        ranks = shown(names)
-        find = asking.columns.book.deals.find
-        places = [None if one.deal is None else find(one.deal) for one in self._found.found]
-        own = [0 if place is None or place >= len(ranks) else int(ranks[place]) for place in places]
-        return np.concatenate([np.array(own, np.int64), ranks[state.keys.deal[self._found.late.key]]])
+        ranks = shown(_of_deals(self._asking, "deal"))
+        places = [_place(self._asking, one) for one in self._found.found]
+        own = [0 if place is None else int(ranks[place]) for place in places]
+        late = self._asking.look.state.keys.deal[self._found.late.key]
+        return np.concatenate([np.array(own, np.int64), ranks[late]])
