@@ -28,6 +28,8 @@ from projections.exceptions.listing import Listing, Query, Shown, derived, ident
 Array = NDArray[Any]
 
 _LATE: Final = "LATE_RENEWAL"
+#: Ids of late renewals that are kept.
+_MOST_IDS: Final = 1_000_000
 
 
 class _All(NamedTuple):
@@ -194,6 +196,8 @@ class _Page:
     def _late_ids(self) -> list[str]:
         """The ids of late renewals, which are the same at every position."""
         late, kept = self._found.late, self._asking.columns.renewals
+        if len(kept) > _MOST_IDS:
+            kept.clear()
         ids = []
         for n, key in enumerate(zip(late.key.tolist(), self._found.fact.tolist(), strict=True)):
             id_ = kept.get(key)
