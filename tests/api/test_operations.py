@@ -122,7 +122,7 @@ def test_the_schema_has_every_milestone(client: httpx.Client) -> None:
 def test_the_console_is_a_page_that_needs_nobody_else(client: httpx.Client) -> None:
     page = client.get("/")
     assert page.headers["content-type"].startswith("text/html")
-    assert "default-src 'self'" in page.headers["content-security-policy"]
+    assert "default-src 'none'; script-src 'self'" in page.headers["content-security-policy"]
     assert not re.search(r"https?://", page.text)
     for name in re.findall(r'(?:src|href)="(/console/[^"]+)"', page.text):
         file = client.get(name, headers={"Authorization": ""})
