@@ -47,7 +47,7 @@ def told(answer: httpx.Response) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     text = json.dumps(found).replace(f"generation={found.get('generation')}&", "generation=N&")
-    text = re.sub(r"known_position=[0-9]+", "known_position=N", text)
+    text = re.sub(r"""(known_position"?(?:=|: ))[0-9]+""", r"\1 0", text)
     aside = ("generation", "timeline", "known")
     return {name: value for name, value in json.loads(text).items() if name not in aside}
 

@@ -37,8 +37,8 @@ RULES: Final = "rules:\n  - match: stripe/*\n    fields: [/email]\n    subject: 
 class House:
     """A server with secrets of every kind, and all that was said to anybody."""
 
-    def __init__(self, url: str, schema: str, folder: Path) -> None:
-        self.schema, self.folder, self.answers = schema, folder, [""]
+    def __init__(self, url: str, schema: str, login: str, folder: Path) -> None:
+        self.schema, self.login, self.folder, self.answers = schema, login, folder, [""]
         (folder / "sources.yaml").write_text(json.dumps({"feeds": FEEDS}))
         (folder / "personal.yaml").write_text(RULES)
         make_key(folder / "signing.key")
@@ -89,7 +89,7 @@ def house(server_url: str, tmp_path: Path) -> Iterator[House]:
         told = psycopg.conninfo.conninfo_to_dict(url)
         assert told["password"] == PASSWORD
         try:
-            yield House(url, schema, tmp_path)
+            yield House(url, schema, login, tmp_path)
         finally:
             tenants.drop(server_url, schema, force=True)
             owner.execute(f"DROP OWNED BY {login}".encode())
@@ -153,10 +153,8 @@ def test_a_server_that_meets_every_failure_tells_none(house: House, server_url: 
             assert answer.status_code == 500
             said.append(answer.text)
             owner.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(*names))
-            role = sql.Identifier(role_of(house.schema))
-            owner.execute(
-                sql.SQL("ALTER ROLE {} RENAME TO {}").format(role, sql.Identifier(f"{house.schema}_x"))
-            )
+            login = sql.Identifier(house.login)
+            owner.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(login))
             try:
                 owner.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -164,12 +162,14 @@ def test_a_server_that_meets_every_failure_tells_none(house: House, server_url: 
                     " AND starts_with(application_name, %s)",
                     (f"cairn {house.schema}:",),
                 )
-                for path in ("/v1/status", "/readyz", "/v1/reports/billing", "/metrics"):
-                    said.append(served.client.get(path).text)
+                told = [
+                    served.client.get(path)
+                    for path in ("/v1/status", "/readyz", "/v1/reports/billing", "/metrics")
+                ]
+                assert 503 in {answer.status_code for answer in told}
+                said += [answer.text for answer in told]
             finally:
-                owner.execute(
-                    sql.SQL("ALTER ROLE {} RENAME TO {}").format(sql.Identifier(f"{house.schema}_x"), role)
-                )
+                owner.execute(sql.SQL("ALTER ROLE {} LOGIN").format(login))
     logged = "".join(served.errors)
     assert '"level":"debug"' in logged or '"level":"info"' in logged
     for secret in [*house.secrets(), key]:
