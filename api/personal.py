@@ -15,10 +15,11 @@ import msgspec
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
+from adapters.feeds.files import FileRefused
 from adapters.intake import Intake
 from adapters.personal.marking import Marks
 from adapters.personal.protection import Protection, mark_of
-from adapters.personal.rules import Rule, RulesRefused, read_rules
+from adapters.personal.rules import Rule, read_rules
 from adapters.personal.sealing import SecretRefused, make_secret, read_secret
 from adapters.personal.tokens import tokens_in, tokens_within
 from adapters.personal.vault import Vault, has_secret, secret_of
@@ -44,7 +45,7 @@ def rules_of(settings: Settings) -> tuple[Rule, ...]:
     readers = {name: lambda one=one: reads_of(one) for name, one in SOURCES.items() if not one.canonical}
     try:
         return read_rules(settings.personal, readers)
-    except RulesRefused as error:
+    except FileRefused as error:
         raise SettingsRefused(f"CAIRN_PERSONAL can't be used:\n{error}") from None
     except OSError as error:
         raise SettingsRefused(f"CAIRN_PERSONAL: {settings.personal}: {error.strerror}") from None

@@ -16,7 +16,8 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import ByteSize, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from adapters.feeds.setup import Feed, SetupRefused, read_feeds
+from adapters.feeds.files import FileRefused
+from adapters.feeds.setup import Feed, read_feeds
 from adapters.postgres.connections import DEFAULT_SCHEMA, checked_schema
 from adapters.sources import SOURCES, MappingRefused, use_mappings
 from api.access.limiting import rate_of
@@ -299,7 +300,7 @@ def feeds_of(settings: Settings) -> dict[str, Feed]:
         return {}
     try:
         return read_feeds(settings.sources, resolve=_secret, mappings=SOURCES)
-    except SetupRefused as error:
+    except FileRefused as error:
         raise SettingsRefused(f"CAIRN_SOURCES can't be used:\n{error}") from None
     except OSError as error:
         raise SettingsRefused(f"CAIRN_SOURCES: {settings.sources}: {error.strerror}") from None

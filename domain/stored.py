@@ -17,6 +17,23 @@ from domain.milestones import Milestone
 _encoder: Final = msgspec.msgpack.Encoder()
 
 
+class Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What stored milestones begin with. instant: microseconds since 1970 UTC; effective: day number."""
+
+    name: str
+    source: str
+    id: str
+    subject: str
+    time: str
+    instant: int
+    sequence: str | None
+    effective: int
+
+
+#: The head of stored bytes, without reading what follows it.
+decode_head: Final = msgspec.msgpack.Decoder(Head).decode
+
+
 class UnknownStored(ValueError):
     """The log holds a milestone whose name this version does not know: the code is older than the log."""
 

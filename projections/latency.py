@@ -11,13 +11,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
 
-import msgspec
 from psycopg import Connection
 
 from domain import milestones as m
 from domain.instants import from_date
 from domain.money import divide_half_away
-from domain.stored import CODEC
+from domain.stored import CODEC, Head, decode_head
 from projections import open_items, queries
 from projections.dimensions import Dimensions, checked
 from projections.generations import Generation
@@ -82,17 +81,6 @@ class Stage(NamedTuple):
     oldest_deal: str | None
 
 
-class Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """What every stored milestone begins with. instant: microseconds since 1970 UTC."""
-
-    name: str
-    source: str
-    id: str
-    subject: str
-    time: str
-    instant: int
-
-
 class Span(NamedTuple):
     """A stage that a deal has begun: positions of the milestones that began and ended it."""
 
@@ -108,9 +96,6 @@ class _Moments(NamedTuple):
     role: str
     happened: int
     recorded: int
-
-
-_decode_head: Final = msgspec.msgpack.Decoder(Head).decode
 
 
 class InMemory(Protocol):
@@ -239,7 +224,7 @@ class _Asking:
         for start in range(0, len(ordered), _PAGE):
             page = {"facts": ordered[start : start + _PAGE]}
             for position, state, recorded_at in self._connection.execute(statement, page, binary=True):
-                yield position, (_decode_head(state), _microseconds(recorded_at))
+                yield position, (decode_head(state), _microseconds(recorded_at))
 
     def _learn(self, facts: set[int]) -> None:
         """When milestones happened; voided ones stay unknown."""
@@ -308,7 +293,7 @@ class _Asking:
             for position, state, recorded_at in cursor:
                 if only is not None and position not in only:
                     continue
-                head, recorded = _decode_head(state), _microseconds(recorded_at)
+                head, recorded = decode_head(state), _microseconds(recorded_at)
                 if (head.source, head.id) in self._amended:
                     touched[position] = head, recorded
                 else:

@@ -20,7 +20,8 @@ from typing import Any, Final, NamedTuple, get_args
 
 from pydantic import BaseModel, ValidationError, ValidationInfo, field_validator
 
-from adapters.feeds.marked import Marked, NotYaml, read_marked
+from adapters.feeds.files import FileError, FileRefused, read_file
+from adapters.feeds.marked import Marked
 from adapters.feeds.secret import Resolve
 from adapters.feeds.sections import (
     ClientSection,
@@ -34,7 +35,6 @@ from adapters.feeds.webhook import Webhook, proves_its_sender
 from adapters.sources.base import speaker
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
-_LONGEST: Final = 1_000_000
 #: pydantic's kinds of error that are told in our words.
 _SAID: Final = {
     "missing": "is missing",
@@ -45,26 +45,6 @@ _SAID: Final = {
     "too_short": "must not be empty",
     "union_tag_not_found": "`scheme` is missing",
 }
-
-
-class SetupError(NamedTuple):
-    """One thing that is wrong in the file. line: from 1. field: dotted, empty for the file as a whole."""
-
-    file: Path
-    line: int
-    field: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: " + (f"{self.field}: " if self.field else "") + self.message
-
-
-class SetupRefused(ValueError):
-    """The file of feeds can't be used; `errors` lists all that is wrong with it."""
-
-    def __init__(self, errors: list[SetupError]) -> None:
-        super().__init__("\n".join(map(str, errors)))
-        self.errors = tuple(errors)
 
 
 class FeedSetup(Section):
@@ -138,27 +118,18 @@ def read_feeds(
     """The feeds of a file by name, in its order.
 
     resolve: looks secrets up; without it they stay unread, as for a check. mappings: names that `mapping` may
-    be; without it any. Raises SetupRefused with every error; FileNotFoundError, PermissionError.
+    be; without it any. Raises FileRefused with every error; FileNotFoundError, PermissionError.
     """
-    raw = path.read_bytes()
-    if len(raw) > _LONGEST:
-        raise SetupRefused([SetupError(path, 1, "", f"is larger than {_LONGEST:,} bytes: is it the file?")])
-    try:
-        marked = read_marked(raw.decode())
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise SetupRefused([SetupError(path, line, "", "is not text in UTF-8")]) from None
-    except NotYaml as error:
-        raise SetupRefused([SetupError(path, error.line, "", str(error))]) from None
+    marked = read_file(path)
     context = {"resolve": resolve, "mappings": mappings, "folder": path.parent}
     try:
         found = _File.model_validate(marked.values, context=context)
     except ValidationError as error:
-        raise SetupRefused(sorted(_errors(path, marked, error), key=lambda one: one.line)) from None
+        raise FileRefused(list(_errors(path, marked, error))) from None
     return {name: Feed(name, setup) for name, setup in found.feeds.items()}
 
 
-def _errors(path: Path, marked: Marked, error: ValidationError) -> Iterator[SetupError]:
+def _errors(path: Path, marked: Marked, error: ValidationError) -> Iterator[FileError]:
     found = error.errors(include_input=False, include_url=False)
     for one in found:
         if one["type"] == "too_short" and any(_is_below(other["loc"], one["loc"]) for other in found):
@@ -166,7 +137,7 @@ def _errors(path: Path, marked: Marked, error: ValidationError) -> Iterator[Setu
         steps = marked.path_of(tuple(one["loc"]))
         if one["type"] == "missing":
             steps = (*steps, one["loc"][-1])
-        yield SetupError(path, marked.line_of(steps), ".".join(map(str, steps)), _message(one))
+        yield FileError(path, marked.line_of(steps), ".".join(map(str, steps)), _message(one))
 
 
 def _is_below(steps: tuple[str | int, ...], above: tuple[str | int, ...]) -> bool:

@@ -18,12 +18,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from adapters.feeds.marked import Marked, NotYaml, read_marked
+from adapters.feeds.files import FileError, FileRefused, read_file
+from adapters.feeds.marked import Marked
 from adapters.personal.spans import ANY, Pattern
 from domain.contract import ATTRIBUTES, CATALOGUE
 
-#: Bytes of a file, rules in it, and steps of a pointer.
-_LONGEST: Final = 1_000_000
+#: Rules of a file, and steps of a pointer.
 _MOST_RULES: Final = 1_000
 _DEEPEST: Final = 20
 _FIELDS: Final = ("match", "fields", "subject")
@@ -73,26 +73,6 @@ class Rule(NamedTuple):
         return {"match": self.match, "fields": [as_pointer(one) for one in self.fields], "subject": subject}
 
 
-class RuleError(NamedTuple):
-    """One thing that is wrong in the file. line: from 1. field: dotted, empty for the file as a whole."""
-
-    file: Path
-    line: int
-    field: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: " + (f"{self.field}: " if self.field else "") + self.message
-
-
-class RulesRefused(ValueError):
-    """The file of rules can't be used; `errors` lists all that is wrong with it."""
-
-    def __init__(self, errors: list[RuleError]) -> None:
-        super().__init__("\n".join(map(str, errors)))
-        self.errors = tuple(errors)
-
-
 class _Flaw(ValueError):
     """What is wrong with one field. below: steps from the field to it."""
 
@@ -109,22 +89,12 @@ def as_pointer(pattern: Pattern) -> str:
 def read_rules(path: Path, readers: Readers | None = None) -> tuple[Rule, ...]:
     """The rules of a file, in its order. readers: the mappings that there are; without it any will do.
 
-    Raises RulesRefused with every error; FileNotFoundError, PermissionError.
+    Raises FileRefused with every error; FileNotFoundError, PermissionError.
     """
-    raw = path.read_bytes()
-    if len(raw) > _LONGEST:
-        raise RulesRefused([RuleError(path, 1, "", f"is larger than {_LONGEST:,} bytes: is it the file?")])
-    try:
-        marked = read_marked(raw.decode())
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise RulesRefused([RuleError(path, line, "", "is not text in UTF-8")]) from None
-    except NotYaml as error:
-        raise RulesRefused([RuleError(path, error.line, "", str(error))]) from None
-    reading = _Reading(path, marked, readers)
+    reading = _Reading(path, read_file(path), readers)
     found = reading.rules()
     if reading.errors:
-        raise RulesRefused(sorted(reading.errors, key=lambda one: one.line))
+        raise FileRefused(reading.errors)
     return found
 
 
@@ -135,7 +105,7 @@ class _Reading:
         self._path = path
         self._marked = marked
         self._readers = readers
-        self.errors: list[RuleError] = []
+        self.errors: list[FileError] = []
 
     def rules(self) -> tuple[Rule, ...]:
         """The rules that are right."""
@@ -155,7 +125,7 @@ class _Reading:
 
     def _say(self, steps: tuple[str | int, ...], message: str) -> None:
         line = self._marked.line_of(steps)
-        self.errors.append(RuleError(self._path, line, ".".join(map(str, steps)), message))
+        self.errors.append(FileError(self._path, line, ".".join(map(str, steps)), message))
 
     def _rule(self, number: int, told: Any) -> Rule | None:
         place = ("rules", number)

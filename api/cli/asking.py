@@ -20,7 +20,7 @@ from rich.table import Table
 from adapters.postgres.connections import conninfo_for
 from api import dossiers, health, reading, rebuilding, reporting
 from api.cli.differences import HtmlOption, JsonOption, TopOption, tell
-from api.cli.options import DatabaseOption, DataOption, GenerationOption
+from api.cli.options import DatabaseOption, DataOption, GenerationOption, KnownAtOption, KnownPositionOption
 from api.cli.serving import check_migrations, prepare
 from api.cli.tables import show
 from api.freshness import NotYetProjected
@@ -59,12 +59,6 @@ def opened(settings: Settings, *, caught_up: bool) -> Iterator[tuple[str, Connec
 
 
 _At = Annotated[str | None, typer.Option("--at", help="Day of balances (default: today).")]
-_KnownAt = Annotated[
-    str | None, typer.Option("--known-at", help="Only what was recorded by then (RFC 3339).")
-]
-_KnownPosition = Annotated[
-    int | None, typer.Option("--known-position", help="Only what was recorded up to this position.")
-]
 
 
 def record(settings: Settings, url: str, connection: Connection[Any], act: str, **details: object) -> None:
@@ -80,8 +74,8 @@ def report(
     at: _At = None,
     from_: Annotated[str | None, typer.Option("--from", help="First day of turnovers.")] = None,
     to: Annotated[str | None, typer.Option("--to", help="Last day of turnovers.")] = None,
-    known_at: _KnownAt = None,
-    known_position: _KnownPosition = None,
+    known_at: KnownAtOption = None,
+    known_position: KnownPositionOption = None,
     basis: Annotated[str | None, typer.Option("--basis", help="restated or as_reported")] = None,
     by: Annotated[list[str] | None, typer.Option("--by", help="Group by; repeat, or use commas.")] = None,
     deal: Annotated[str | None, typer.Option("--deal", help="Only this deal, by its public name.")] = None,
@@ -173,8 +167,8 @@ def table_of(asked: Question, answer: dict[str, Any]) -> Table:
 def deal(
     key: Annotated[str, typer.Argument(help="Any key of the deal, e.g. erp/netsuite/acme:order:SO-1001.")],
     at: _At = None,
-    known_at: _KnownAt = None,
-    known_position: _KnownPosition = None,
+    known_at: KnownAtOption = None,
+    known_position: KnownPositionOption = None,
     generation: GenerationOption = None,
     data: DataOption = None,
     database_url: DatabaseOption = None,

@@ -12,16 +12,10 @@ from rich.table import Table
 
 from api import bridging, latencies
 from api.cli.asking import opened
-from api.cli.options import DatabaseOption, DataOption, GenerationOption
+from api.cli.options import DatabaseOption, DataOption, GenerationOption, KnownAtOption, KnownPositionOption
 from api.cli.tables import show
 from api.settings import load
 
-_KnownAt = Annotated[
-    str | None, typer.Option("--known-at", help="Only what was recorded by then (RFC 3339).")
-]
-_KnownPosition = Annotated[
-    int | None, typer.Option("--known-position", help="Only what was recorded up to this position.")
-]
 _Only = Annotated[
     list[str] | None, typer.Option("--only", help="A filter, e.g. customer=C-1; repeat for more.")
 ]
@@ -49,8 +43,8 @@ def _sent(given: dict[str, Any], only: list[str] | None, format_: str) -> list[t
 
 def bridge(
     at: Annotated[str | None, typer.Option("--at", help="The day of the bridge (default: today).")] = None,
-    known_at: _KnownAt = None,
-    known_position: _KnownPosition = None,
+    known_at: KnownAtOption = None,
+    known_position: KnownPositionOption = None,
     basis: Annotated[str | None, typer.Option("--basis", help="restated or as_reported")] = None,
     by: Annotated[list[str] | None, typer.Option("--by", help="Group by; default: deal.")] = None,
     only: _Only = None,
@@ -102,8 +96,8 @@ def bridge(
 def latency(
     from_: Annotated[str | None, typer.Option("--from", help="First day on which a stage ended.")] = None,
     to: Annotated[str | None, typer.Option("--to", help="Last day (default: today).")] = None,
-    known_at: _KnownAt = None,
-    known_position: _KnownPosition = None,
+    known_at: KnownAtOption = None,
+    known_position: KnownPositionOption = None,
     only: _Only = None,
     generation: GenerationOption = None,
     format_: _Format = "table",

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from api import comparing, completing
 from api.cli.feeding import opened
-from api.cli.options import DatabaseOption, DataOption
+from api.cli.options import DatabaseOption, DataOption, KnownAtOption
 from api.cli.tables import show
 from api.comparing import Wait
 from api.completing import COMPLETENESS
@@ -180,9 +180,7 @@ def completeness(
     ] = None,
     object_: _Object = None,
     status: Annotated[str | None, typer.Option("--status", help="complete, broken or unattested.")] = None,
-    known_at: Annotated[
-        str | None, typer.Option("--known-at", help="Only what was recorded by then (RFC 3339).")
-    ] = None,
+    known_at: KnownAtOption = None,
     format_: _Format = "table",
     data: DataOption = None,
     database_url: DatabaseOption = None,

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from api import excepting, handling
 from api.cli.feeding import opened
-from api.cli.options import DatabaseOption, DataOption, GenerationOption
+from api.cli.options import DatabaseOption, DataOption, GenerationOption, KnownAtOption, KnownPositionOption
 from api.cli.tables import show
 from api.settings import load
 from api.trail import Trail
@@ -35,12 +35,8 @@ def add_to(app: typer.Typer) -> None:
 def listed(
     context: typer.Context,
     at: Annotated[str | None, typer.Option("--at", help="The day (default: today).")] = None,
-    known_at: Annotated[
-        str | None, typer.Option("--known-at", help="Only what was recorded by then (RFC 3339).")
-    ] = None,
-    known_position: Annotated[
-        int | None, typer.Option("--known-position", help="Only what was recorded up to this position.")
-    ] = None,
+    known_at: KnownAtOption = None,
+    known_position: KnownPositionOption = None,
     code: Annotated[list[str] | None, typer.Option("--code", help="Only these codes.")] = None,
     status: Annotated[
         list[str] | None, typer.Option("--status", help="Only these; default: all but resolved.")

@@ -20,6 +20,12 @@ DatabaseOption = Annotated[
 GenerationOption = Annotated[
     int | None, typer.Option("--generation", help="From this set of books; default: the live one.")
 ]
+KnownAtOption = Annotated[
+    str | None, typer.Option("--known-at", help="Only what was recorded by then (RFC 3339).")
+]
+KnownPositionOption = Annotated[
+    int | None, typer.Option("--known-position", help="Only what was recorded up to this position.")
+]
 HostOption = Annotated[
     str | None, typer.Option("--host", help="Address to listen on (env CAIRN_HOST; default: 127.0.0.1).")
 ]

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from api import references
 from api.cli.asking import opened
-from api.cli.options import DatabaseOption, DataOption
+from api.cli.options import DatabaseOption, DataOption, KnownAtOption
 from api.cli.tables import show
 from api.references import COLUMNS, KINDS, STATES
 from api.settings import load
@@ -26,9 +26,7 @@ def add_to(app: typer.Typer) -> None:
 def reference(
     kind: Annotated[str, typer.Argument(help=f"{' or '.join(KINDS)}.")],
     at: Annotated[str | None, typer.Option("--at", help="The day (default: today).")] = None,
-    known_at: Annotated[
-        str | None, typer.Option("--known-at", help="Only what was recorded by then (RFC 3339).")
-    ] = None,
+    known_at: KnownAtOption = None,
     system: Annotated[str | None, typer.Option("--system", help="Only this one, e.g. netsuite/acme.")] = None,
     state: Annotated[str | None, typer.Option("--state", help=f"Only {', '.join(STATES)}.")] = None,
     format_: Annotated[str, typer.Option("--format", help="table, json or csv.")] = "table",

@@ -16,7 +16,7 @@ from rich.table import Table
 from adapters.postgres.connections import conninfo_for
 from api import histories, reading, verifying
 from api.cli.asking import opened
-from api.cli.options import DatabaseOption, DataOption
+from api.cli.options import DatabaseOption, DataOption, KnownAtOption, KnownPositionOption
 from api.cli.tables import show
 from api.parameters import ParameterRefused, Values
 from api.settings import load
@@ -112,12 +112,8 @@ def history(
     key: Annotated[str, typer.Argument(help="Any key of the deal, e.g. erp/netsuite/acme:order:SO-1001.")],
     order: Annotated[str | None, typer.Option("--order", help="business (default) or recorded.")] = None,
     at: _At = None,
-    known_at: Annotated[
-        str | None, typer.Option("--known-at", help="Only what was recorded by then (RFC 3339).")
-    ] = None,
-    known_position: Annotated[
-        int | None, typer.Option("--known-position", help="Only what was recorded up to this position.")
-    ] = None,
+    known_at: KnownAtOption = None,
+    known_position: KnownPositionOption = None,
     limit: Annotated[
         int, typer.Option("--limit", min=1, max=histories.MAX_LIMIT, help="Entries a page.")
     ] = histories.DEFAULT_LIMIT,

@@ -11,14 +11,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from psycopg import Connection
 
 from domain import milestones as m
 from domain.deal import message_identity
-from domain.stored import CODEC
+from domain.stored import CODEC, decode_head
 from projections import queries
 from projections.columns.texts import Texts
 
@@ -31,19 +30,6 @@ _FETCHED: Final = 20_000
 BYTES: Final = 60
 _SUBMITTED: Final = "order.submitted.v1"
 _AMENDING: Final = frozenset({"milestone.corrected.v1", "milestone.voided.v1"})
-
-
-class _Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """What stored milestones begin with."""
-
-    name: str
-    source: str
-    id: str
-    subject: str
-    time: str
-    instant: int
-    sequence: str | None
-    effective: int
 
 
 class Heads(NamedTuple):
@@ -116,13 +102,12 @@ class Log:
         self._columns = [_roomy(column, after, upto) for column in self._columns]
         instants, effective, sources, topics, ends = self._columns
         del self._ids[int(ends[after - 1]) if after else 0 :]  # left over from where the connection broke
-        decode = msgspec.msgpack.Decoder(_Head).decode
         place, targets, submitted = after, [], []
         source_codes, topic_codes = self.sources.code, self.topics.code
         for position, topic, state in _rows(connection, "columns_heads", after, upto):
             if position != place + 1:
                 return None
-            head = decode(state)
+            head = decode_head(state)
             self._ids += head.id.encode()
             instants[place], effective[place] = head.instant, head.effective
             sources[place], topics[place] = source_codes(head.source), topic_codes(topic)

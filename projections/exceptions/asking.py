@@ -16,6 +16,7 @@ from psycopg import Connection
 
 from domain import milestones as m
 from domain.instants import from_date
+from domain.stored import Head, decode_head
 from projections import open_items, queries, references
 from projections.generations import Generation
 from projections.open_items import Condition, OpenCash, OpenInvoice, OpenLine, OpenWin
@@ -42,19 +43,6 @@ class Found(NamedTuple):
     detail: str = ""
     part: str = ""
     identity: tuple[str, str] | None = None
-
-
-class Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """What stored milestones begin with. instant: microseconds since 1970 UTC; effective: day number."""
-
-    name: str
-    source: str
-    id: str
-    subject: str
-    time: str
-    instant: int
-    sequence: str | None
-    effective: int
 
 
 class Balance(NamedTuple):
@@ -164,9 +152,8 @@ class Asking:
         if missing:
             cursor = self.connection.cursor(binary=True)
             cursor.execute(queries.statement("read_positions"), {"positions": missing})
-            decoder = msgspec.msgpack.Decoder(Head)
             for position, _, _, state in cursor:
-                self._heads[position] = decoder.decode(state)
+                self._heads[position] = decode_head(state)
             self._amend(self.settled.intersection(missing))
         return self._heads
 

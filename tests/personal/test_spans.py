@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.feeds.files import FileRefused
 from adapters.personal.marking import Guarded, Marks
-from adapters.personal.rules import Rule, RulesRefused
+from adapters.personal.rules import Rule
 from adapters.personal.sealing import Secret
 from adapters.personal.spans import spans
 from adapters.personal.tokens import TOKEN, Token, tokens_in
@@ -327,7 +328,7 @@ def test_a_file_of_rules_with_a_mistake_is_refused_with_its_place(
     tmp_path: Path, text: str, line: int, field: str, message: str
 ) -> None:
     readers = {name: lambda one=one: reads_of(one) for name, one in SOURCES.items() if not one.canonical}
-    with pytest.raises(RulesRefused) as refused:
+    with pytest.raises(FileRefused) as refused:
         rules_of(tmp_path, text, readers=readers)
     (first, *_) = refused.value.errors
     assert (first.line, first.field) == (line, field), first

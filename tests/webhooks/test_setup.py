@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.feeds.setup import SetupRefused, read_feeds
+from adapters.feeds.files import FileRefused
+from adapters.feeds.setup import read_feeds
 from adapters.sources import SOURCES
 from api.settings import SettingsRefused, feeds_of, load
 
@@ -45,7 +46,7 @@ def written(folder: Path, text: str) -> Path:
 
 
 def errors(folder: Path, text: str) -> list[str]:
-    with pytest.raises(SetupRefused) as refusal:
+    with pytest.raises(FileRefused) as refusal:
         read_feeds(written(folder, text), resolve=resolve, mappings=SOURCES)
     assert "the secret in" not in str(refusal.value)
     return [str(one).removeprefix(f"{folder}/") for one in refusal.value.errors]
@@ -162,7 +163,7 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path, text: str, says: str) ->
 def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "sources.yaml"
     path.write_bytes(b"feeds:\n  one: {mapping: \xe4}\n")
-    with pytest.raises(SetupRefused, match=r":2: is not text in UTF-8"):
+    with pytest.raises(FileRefused, match=r":2: is not text in UTF-8"):
         read_feeds(path)
 
 

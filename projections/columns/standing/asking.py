@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from psycopg import Connection
 
 from domain.instants import to_date
+from domain.stored import Head
 from projections import open_items as o
 from projections import references
 from projections.columns.keeping import Columns
@@ -25,7 +26,7 @@ from projections.columns.standing.lines import Lines, labels_of, lines
 from projections.columns.standing.lots import Look, grouped, lots, place_of
 from projections.columns.standing.receivables import NEVER
 from projections.columns.standing.wins import wins
-from projections.exceptions.asking import DAY, Asking, Balance, Begun, Found, Head
+from projections.exceptions.asking import DAY, Asking, Balance, Begun, Found
 from projections.exceptions.listing import Query
 
 Array = NDArray[Any]
