@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
+from domain.milestones import Milestone
 from domain.policies import DEFAULT_POLICIES, Policies
 from domain.stored import CODEC
 from projections.cluster import Change, Cluster
@@ -66,7 +67,11 @@ class Forest:
 def decode(row: LogRow, policies: Policies = DEFAULT_POLICIES) -> Fact:
     """A fact from a row of the log, with its business date as policy has it."""
     position, stream, topic, state = row
-    milestone = CODEC.decode(topic, state)
+    return placed(position, stream, CODEC.decode(topic, state), policies)
+
+
+def placed(position: int, stream: int, milestone: Milestone, policies: Policies) -> Fact:
+    """A fact of a milestone as it is stored, with its business date as policy has it."""
     if not policies.is_one:
         milestone = dated(milestone, policies)
     return Fact(business_key(milestone), position, stream, milestone)  # type: ignore[arg-type]

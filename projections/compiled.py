@@ -32,6 +32,7 @@ MODULES: Final = (
     "projections.holdings",
     "projections.journal",
     "projections.late",
+    "projections.packed",
     "projections.parting",
     "projections.proration",
     "projections.rules.billing",

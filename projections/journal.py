@@ -1,4 +1,4 @@
-"""The journal's rows as PostgreSQL's binary COPY format: packed by struct, many in one write.
+"""The journal's rows in PostgreSQL's binary COPY format: packed by struct, many in one write.
 
 Belongs here: bytes of rows. Does not belong here: what they mean (projections/fold) and when they are
 written (projections/runner, projections/rebuild).
@@ -15,30 +15,19 @@ from psycopg import Cursor
 from projections import queries
 from projections.book import NO_DUE, Notice, Row, Signal
 from projections.cluster import Change
-
-_HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_TRAILER: Final = b"\xff\xff"
-#: PostgreSQL counts binary dates from 2000-01-01; day numbers count from 1970-01-01.
-_DATE: Final = 10_957
+from projections.packed import DATE, EMPTY, NULL, Texts, copying, length
 
 # A point in time has no span, and most transfers no due date: those columns are null.
 _HEAD: Final = Struct(">hiqiqiq").pack
 _POINT: Final = Struct(">iqiiii" + "iii" + "ihihih").pack
 _SPAN: Final = Struct(">iqiiii" + "iiiii" + "ihihih").pack
 _DUE: Final = Struct(">iqiiii" + "iiii" + "ihihih").pack
-_LENGTH: Final = Struct(">i").pack
 _NAME: Final = Struct(">hiqiq").pack
 _DIMENSION: Final = Struct(">hiqiqii").pack
 _SIGNAL: Final = Struct(">hiqiqiqiqiiih").pack
 _NOTICE: Final = Struct(">hiqiqih").pack
 _FACT_PLACE: Final = Struct(">hiqiqiq").pack
 _KEY_PLACE: Final = Struct(">hiqiq").pack
-_NULL: Final = _LENGTH(-1)
-_EMPTY: Final = _LENGTH(0)
-
-#: Texts kept encoded: products recur throughout, lines and documents within a deal.
-_MAX_TEXTS: Final = 20_000
-
 TABLES: Final = (
     "posting", "deal_name", "deal_dimension", "signal", "notice", "fact_place", "key_place",
 )  # fmt: skip
@@ -50,7 +39,7 @@ class Journal:
     __slots__ = ("_texts", "buffers", "postings")
 
     def __init__(self) -> None:
-        self._texts: dict[str, bytes] = {"": _NULL}
+        self._texts = Texts(NULL)
         self.buffers: dict[str, list[bytes]] = {table: [] for table in TABLES}
         self.postings = 0
 
@@ -67,7 +56,7 @@ class Journal:
 
     def add_postings(self, rows: Sequence[Row], position: int | None) -> None:
         """Take in postings that are known from a position on; None: each from its fact's."""
-        text, texts = self._text, self._texts.get  # texts: the usual case without a call
+        text, texts = self._texts.pack, self._texts.kept.get  # texts: the usual case without a call
         extend = self.buffers["posting"].extend
         of_deal = of_fact = 0
         head = b""
@@ -80,17 +69,17 @@ class Journal:
                 head = _HEAD(16, 8, deal, 8, fact, 8, fact if position is None else position)
             if start != end:
                 numbers = _SPAN(
-                    8, amount, 4, stated - _DATE, 4, effective - _DATE, 4, start - _DATE, 4, end - _DATE,
+                    8, amount, 4, stated - DATE, 4, effective - DATE, 4, start - DATE, 4, end - DATE,
                     -1, 2, debit, 2, credit, 2, class_,
                 )  # fmt: skip
             elif due != NO_DUE:
                 numbers = _DUE(
-                    8, amount, 4, stated - _DATE, 4, effective - _DATE, -1, -1, 4, due - _DATE,
+                    8, amount, 4, stated - DATE, 4, effective - DATE, -1, -1, 4, due - DATE,
                     2, debit, 2, credit, 2, class_,
                 )  # fmt: skip
             else:
                 numbers = _POINT(
-                    8, amount, 4, stated - _DATE, 4, effective - _DATE, -1, -1, -1,
+                    8, amount, 4, stated - DATE, 4, effective - DATE, -1, -1, -1,
                     2, debit, 2, credit, 2, class_,
                 )  # fmt: skip
             extend((
@@ -105,16 +94,16 @@ class Journal:
 
     def add_names(self, names: Iterable[tuple[int, str]], position: int) -> None:
         """Take in public names: (deal, name), "" where the deal has become part of another."""
-        text, append = self._text, self.buffers["deal_name"].append
+        text, append = self._texts.pack, self.buffers["deal_name"].append
         for deal, name in names:
-            append(_NAME(3, 8, deal, 8, position) + (text(name) if name else _EMPTY))
+            append(_NAME(3, 8, deal, 8, position) + (text(name) if name else EMPTY))
 
     def add_dimensions(self, dimensions: Iterable[tuple[int, str, int, str | None]], position: int) -> None:
         """Take in dimensions: (deal, dimension, effective day, value), None where it no longer holds."""
-        text, append = self._text, self.buffers["deal_dimension"].append
+        text, append = self._texts.pack, self.buffers["deal_dimension"].append
         for deal, name, day, value in dimensions:
-            head = _DIMENSION(5, 8, deal, 8, position, 4, day - _DATE)
-            append(head + text(name) + (_NULL if value is None else text(value)))
+            head = _DIMENSION(5, 8, deal, 8, position, 4, day - DATE)
+            append(head + text(name) + (NULL if value is None else text(value)))
 
     def add_beside(
         self,
@@ -124,32 +113,21 @@ class Journal:
         position: int,
     ) -> None:
         """Take in what stands beside the postings."""
-        text, buffers = self._text, self.buffers
+        text, buffers = self._texts.pack, self.buffers
         for deal, fact, code, day, object_, currency, amount, detail, sign in signals:
-            head = _SIGNAL(10, 8, deal, 8, fact, 8, position, 8, amount, 4, day - _DATE, 2, sign)
+            head = _SIGNAL(10, 8, deal, 8, fact, 8, position, 8, amount, 4, day - DATE, 2, sign)
             buffers["signal"].append(
                 b"".join((head, text(code), text(object_), text(currency), text(detail)))
             )
         for fact, topic, state, sign in notices:
             buffers["notice"].append(
-                _NOTICE(5, 8, fact, 8, position, 2, sign) + text(topic) + _LENGTH(len(state)) + state
+                _NOTICE(5, 8, fact, 8, position, 2, sign) + text(topic) + length(len(state)) + state
             )
         for what, deal in places:
             if isinstance(what, int):
                 buffers["fact_place"].append(_FACT_PLACE(3, 8, what, 8, deal, 8, position))
             else:
                 buffers["key_place"].append(_KEY_PLACE(3, 8, deal, 8, position) + text(what))
-
-    def _text(self, value: str) -> bytes:
-        found = self._texts.get(value)
-        if found is None:
-            encoded = value.encode()
-            found = _LENGTH(len(encoded)) + encoded
-            if len(self._texts) >= _MAX_TEXTS:
-                self._texts.clear()
-                self._texts[""] = _NULL
-            self._texts[value] = found
-        return found
 
     def take(self, table: str) -> bytes:
         """The rows collected for one table, which is empty afterwards."""
@@ -166,8 +144,6 @@ class Journal:
 
 def copy_rows(cursor: Cursor[Any], table: str, generation: int, rows: Iterable[bytes]) -> None:
     """COPY packed rows into one table of a generation."""
-    with cursor.copy(queries.copy_into(table, generation)) as copy:
-        copy.write(_HEADER)
+    with copying(cursor, queries.copy_into(table, generation)) as write:
         for block in rows:
-            copy.write(block)
-        copy.write(_TRAILER)
+            write(block)

@@ -10,7 +10,7 @@ import gc
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import takewhile
 from threading import Event
 from typing import Any, Final
@@ -18,16 +18,20 @@ from typing import Any, Final
 import psycopg
 from psycopg import Connection
 
+from domain.stored import CODEC
 from projections import alternatives, aside, generations, moments, queries, running
-from projections.clusters import Clusters, Edge, LogRow, by_position, decode
+from projections.clusters import Clusters, Edge, LogRow, by_position, placed
 from projections.completeness import register
 from projections.journal import Journal
+from projections.packed import copying
 
 _log: Final = logging.getLogger(__name__)
 
 BATCH: Final = 5_000
 #: For how long a batch takes in milestones before what it has so far is committed.
 BATCH_SECONDS: Final = 1.0
+#: Milestones after which postings are sent: the server works on them while the next are folded.
+_SENT: Final = 256
 #: Milestones that are looked at at a time where a generation can only be brought past those that none folds.
 _PASSED: Final = 100
 POLL_SECONDS: Final = 0.5
@@ -100,35 +104,42 @@ class Projector:
         self._clusters = Clusters(self._read_streams)
         self._at: tuple[int, int] | None = None  # generation and position that the clusters stand at
         self._edges_upto = 0
+        self._registered: int | None = None  # the live generation that the register has come as far as
         self._told_at = float("-inf")
 
     def _read_streams(self, streams: Sequence[int], upto: int) -> Iterable[LogRow]:
         assert self._connection is not None, "streams are read inside of a batch"
         return read_streams(self._connection, streams, upto)
 
-    def project(self, connection: Connection[Any], limit: int = BATCH) -> int:
-        """Take in up to `limit` milestones, fewer where they take long. The number; 0: nothing new."""
+    def project(
+        self, connection: Connection[Any], limit: int = BATCH, filling: Connection[Any] | None = None
+    ) -> int:
+        """Take in up to `limit` milestones, fewer where they take long. The number; 0: nothing new.
+
+        filling: a second connection, on which the register of sources is filled meanwhile.
+        """
         self._connection = connection
         try:
             with connection.transaction():
                 generation = self._lock(connection)
-                if self.generation is None:
-                    register.take_in(connection, self.schema, generation.position)
+                if self.generation is None and self._registered != generation.id:
+                    self._register(filling or connection, generation.position)
+                    self._registered = generation.id
                 if why := generations.halted(generation):
-                    if not (passed := self._pass_over(connection, generation)):
+                    if not (passed := self._pass_over(connection, generation, filling)):
                         self._tell(why)
                     return passed
                 rows = read_log(connection, generation.position, limit)
                 if not rows:
                     return 0
                 with _uncollected():
-                    taken = self._take_in(connection, generation, rows)
+                    taken = self._take_in(connection, generation, rows, filling)
                 moments.reach("before_projection_commit")
             moments.reach("after_projection_commit")
         except BaseException:
             # Clusters, and what is known to belong together, may be ahead of what was committed.
             self._clusters = Clusters(self._read_streams)
-            self._at, self._edges_upto = None, 0
+            self._at, self._edges_upto, self._registered = None, 0, None
             raise
         finally:
             self._connection = None
@@ -159,8 +170,24 @@ class Projector:
             self._told_at = time.monotonic()
             _log.error("%s", why)
 
+    def _register(self, connection: Connection[Any], upto: int) -> None:
+        """Bring the register to a position before the generation gets there."""
+        with connection.transaction():
+            register.take_in(connection, self.schema, upto)
+
+    def _filling(
+        self, connection: Connection[Any], after: int, filling: Connection[Any] | None
+    ) -> AbstractContextManager[register.Filling | None]:
+        if self.generation is not None:
+            return nullcontext()
+        return register.filling(filling or connection, self.schema, after, is_shared=filling is None)
+
     def _take_in(
-        self, connection: Connection[Any], generation: generations.Generation, rows: list[LogRow]
+        self,
+        connection: Connection[Any],
+        generation: generations.Generation,
+        rows: list[LogRow],
+        filling: Connection[Any] | None,
     ) -> int:
         if self._at is None or self._at[0] != generation.id or self._edges_upto > generation.position:
             self._clusters = Clusters(self._read_streams, generation.policies)
@@ -176,12 +203,24 @@ class Projector:
         self._clusters.prepare(touched, generation.position)
         journal = Journal()
         began, taken = time.monotonic(), 0
-        for row in rows:
-            if row[2] not in aside.TOPICS:
-                journal.add(self._clusters.take(decode(row, generation.policies), edges.get(row[0], ())))
-            taken += 1
-            if time.monotonic() - began > BATCH_SECONDS:
-                break  # facts of heavy deals: others are not to wait until all of them are through
+        postings = queries.copy_into("posting", generation.id)
+        with (
+            self._filling(connection, generation.position, filling) as registered,
+            copying(connection.cursor(), postings) as send,
+        ):
+            for position, stream, topic, state in rows:
+                milestone = CODEC.decode(topic, state)
+                if registered is not None:
+                    registered.add(position, milestone)
+                if topic not in aside.TOPICS:
+                    fact = placed(position, stream, milestone, generation.policies)
+                    journal.add(self._clusters.take(fact, edges.get(position, ())))
+                taken += 1
+                if taken % _SENT == 0:
+                    send(journal.take("posting"))
+                if time.monotonic() - began > BATCH_SECONDS:
+                    break  # facts of heavy deals: others are not to wait until all of them are through
+            send(journal.take("posting"))
         last = rows[taken - 1][0]
         journal.write(connection.cursor(), generation.id)
         self._advance(connection, generation, last)
@@ -192,31 +231,37 @@ class Projector:
         """Note that a generation has taken in everything up to a position."""
         generations.advance(connection, generation.id, last)
         if self.generation is None:
-            register.take_in(connection, self.schema, last)
             connection.execute("SELECT pg_notify(%s, %s)", (projected_channel(self.schema), str(last)))
 
-    def _pass_over(self, connection: Connection[Any], generation: generations.Generation) -> int:
+    def _pass_over(
+        self,
+        connection: Connection[Any],
+        generation: generations.Generation,
+        filling: Connection[Any] | None,
+    ) -> int:
         """Take in what comes next and is never folded, as any version of the rules can: how many."""
         rows = read_log(connection, generation.position, _PASSED)
         passed = list(takewhile(lambda row: row[2] in aside.TOPICS, rows))
         if passed:
+            if self.generation is None:
+                self._register(filling or connection, passed[-1][0])
             self._advance(connection, generation, passed[-1][0])
         return len(passed)
 
-    def catch_up(self, connection: Connection[Any]) -> int:
-        """Take in everything that is there; the number of milestones."""
+    def catch_up(self, connection: Connection[Any], filling: Connection[Any] | None = None) -> int:
+        """Take in everything that is there; the number of milestones. filling: as for `project`."""
         total = 0
-        while taken := self._project_or_retry(connection):
+        while taken := self._project_or_retry(connection, filling):
             total += taken
         return total
 
-    def _project_or_retry(self, connection: Connection[Any]) -> int:
+    def _project_or_retry(self, connection: Connection[Any], filling: Connection[Any] | None) -> int:
         for _ in range(10):
             try:
-                return self.project(connection)
+                return self.project(connection, filling=filling)
             except GenerationChanged:
                 continue
-        return self.project(connection)
+        return self.project(connection, filling=filling)
 
 
 class GenerationChanged(RuntimeError):
@@ -229,11 +274,11 @@ def run(connect: Connect, schema: str, log_channel: str, stop: Event) -> None:
     wait = 0.1
     while not stop.is_set():
         try:
-            with connect() as connection, connect() as listener:
+            with connect() as connection, connect() as filling, connect() as listener:
                 listener.execute(f'LISTEN "{log_channel}"')
                 running.announce(listener, schema)
                 while not stop.is_set():
-                    projector.catch_up(connection)
+                    projector.catch_up(connection, filling)
                     wait = 0.1
                     if not beside.bring_forward(connection):
                         _await_news(listener, stop)

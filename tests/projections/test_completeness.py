@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
+import psycopg
 import pytest
 
-from domain.contract import parse_event
+from domain import milestones as m
+from domain.contract import CATALOGUE, parse_event
+from domain.instants import to_date
+from domain.stored import CODEC
+from projections import generations
+from projections.clusters import LogRow
 from projections.completeness import days, register
 from projections.completeness.worth import NOTHING, Worth, worth
 from projections.exceptions.asking import Asking
-from projections.projector import Projector
+from projections.projector import Projector, read_log
 from projections.rebuild import rebuild
 from tests.domain.samples import SAMPLES
 from tests.projections import events as e
@@ -55,6 +62,61 @@ def test_a_register_that_is_behind_is_filled_before_anything_else(house: House) 
     rebuild(house.conninfo, house.schema, workers=1)
     assert register.position(house.connection) == 3, "a rebuild brings it along before it is read"
     assert Projector(house.schema).catch_up(house.connection) == 0
+
+
+def registered(house: House) -> list[tuple[object, ...]]:
+    return house.connection.execute("SELECT * FROM source_milestone ORDER BY position").fetchall()
+
+
+@pytest.mark.parametrize("sizes", [(100_000,), (1,), (3, 1, 7)])
+@pytest.mark.parametrize("apart", [True, False])
+def test_the_register_is_the_same_however_it_was_filled(
+    house: House, sizes: tuple[int, ...], *, apart: bool
+) -> None:
+    house.record(SAMPLES.values())
+    projector, turn = Projector(house.schema), 0
+    with house.connect() as own:
+        filling = own if apart else None
+        while projector.project(house.connection, sizes[min(turn, len(sizes) - 1)], filling):
+            turn += 1
+    assert registered(house) == [
+        said(row) for row in read_log(house.connection, 0, house.head()) if row[2] in CATALOGUE
+    ]
+    assert len(registered(house)) == house.head() == len(SAMPLES)
+
+
+def said(row: LogRow) -> tuple[object, ...]:
+    """What the register is to hold of a milestone."""
+    milestone = CODEC.decode(row[2], row[3])
+    kind, _, native = milestone.subject.partition("/")
+    value, number = worth(milestone), milestone.sequence
+    return (
+        row[0], milestone.source, kind, native, row[2], to_date(milestone.effective),
+        m.BY_TIME in milestone.attributes, milestone.instant, value.currency, value.amount,
+        None if number is None or not number.isdigit() else int(number),
+    )  # fmt: skip
+
+
+def test_a_register_that_got_ahead_of_a_batch_that_failed_holds_each_milestone_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.record([invoice(f"I-{number}") for number in range(5)])
+    advance, failed = generations.advance, list[int]()
+
+    def break_once(connection: Any, generation: int, position: int) -> None:
+        advance(connection, generation, position)
+        if not failed:
+            failed.append(register.position(house.connection))
+            raise psycopg.OperationalError("the connection is lost at the end of the batch")
+
+    monkeypatch.setattr(generations, "advance", break_once)
+    projector = Projector(house.schema)
+    with house.connect() as connection, house.connect() as filling:
+        with pytest.raises(psycopg.OperationalError):
+            projector.project(connection, 3, filling)
+        assert failed == [3], "it is committed before the generation is"
+        assert projector.catch_up(connection, filling) == 5
+    assert [row[0] for row in registered(house)] == [1, 2, 3, 4, 5]
 
 
 def test_all_kinds_of_objects_are_found_by_source(house: House) -> None:

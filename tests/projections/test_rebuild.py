@@ -89,10 +89,10 @@ def test_appends_and_reads_go_on_and_the_swap_is_atomic(house: House) -> None:
     def write() -> None:
         try:
             projector = Projector(house.schema)
-            with house.connect() as connection:
+            with house.connect() as connection, house.connect() as filling:
                 for n in range(10, 30):
                     house.record(usual(f"O-{n}"))
-                    projector._project_or_retry(connection)
+                    projector.catch_up(connection, filling)
         except BaseException as error:  # noqa: BLE001 - told to the test's own thread
             failures.append(error)
 
