@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from domain.arrivals import Outcome
 
-_encode: Final = msgspec.json.Encoder().encode
+as_json: Final = msgspec.json.Encoder().encode
 #: Answers name positions and amounts of one firm: no cache in between may keep them.
 _PRIVATE: Final = {"Cache-Control": "no-store"}
 #: Bytes from outside are shown as text or saved, and run in no browser.
@@ -22,7 +22,7 @@ _HARMLESS: Final = {
 
 def json_answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """A value as JSON, integers with all their digits."""
-    return Response(_encode(value), status, {**_PRIVATE, **(headers or {})}, "application/json")
+    return Response(as_json(value), status, {**_PRIVATE, **(headers or {})}, "application/json")
 
 
 def csv_answer(text: str, headers: dict[str, str]) -> Response:

@@ -12,6 +12,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -28,6 +29,7 @@ from adapters.transparency.signing import Made, Tampered
 from adapters.transparency.tiles import WIDTH, Tree
 from api.reading import text_of
 from api.settings import Settings
+from api.trail import act_of_command
 from domain import leaves
 from domain.merkle import HASH_BYTES, consistency_proof, inclusion_proof, leaf_hash
 
@@ -66,6 +68,10 @@ class Plan(NamedTuple):
     publish: str | None
 
 
+#: Seconds that the tree may take where somebody waits who can end it.
+PATIENCE: Final = 600.0
+
+
 class Means(NamedTuple):
     """What making a checkpoint takes. note: makes an entry of the audit trail, as Trail.noticed does.
 
@@ -75,6 +81,11 @@ class Means(NamedTuple):
     plan: Plan
     note: Callable[[str, Mapping[str, str]], object]
     patience: float = 10.0
+
+    @classmethod
+    def of_command(cls, settings: Settings, url: str, patience: float = 10.0) -> Means:
+        """Those of a command, which has no server at hand."""
+        return cls(plan_of(settings), partial(act_of_command, settings, url), patience)
 
 
 class Proof(NamedTuple):

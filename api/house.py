@@ -57,6 +57,13 @@ def connection_to(url: str, schema: str, name: str) -> Connection[Any]:
     return psycopg.connect(conninfo_for(url, schema, application_name=f"cairn {name}"), autocommit=True)
 
 
+def freshness_of(url: str, schema: str) -> Freshness:
+    """What follows the ledger of a schema, on a connection of its own. Start it before use."""
+    return Freshness(
+        lambda: connection_to(url, schema, "freshness"), schema, lambda: tenants.is_gone(url, schema)
+    )
+
+
 def ledger_on(url: str, schema: str) -> Ledger:
     """The application over the log of a schema. Close it after use."""
     return Ledger({"PERSISTENCE_MODULE": _RECORDER, "DATABASE_URL": url, "DATABASE_SCHEMA": schema})
@@ -83,11 +90,7 @@ class House:
         self.plan: Plan = plan_of(settings)
         self.keys = KeyRing(lambda: connection_to(url, self.schema, "keys"), self.schema)
         self.tallies = Tallies(self.pool)
-        self.freshness = Freshness(
-            lambda: connection_to(url, self.schema, "freshness"),
-            self.schema,
-            lambda: tenants.is_gone(url, self.schema),
-        )
+        self.freshness = freshness_of(url, self.schema)
         self.columns = LiveColumns(
             lambda: connection_to(url, self.schema, "columns"), self.freshness, settings.columns
         )

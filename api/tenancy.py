@@ -7,7 +7,6 @@ Belongs here: in which order, and what is kept for the auditor. Does not belong 
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from shutil import rmtree
 from typing import Any, Final, NamedTuple
@@ -68,9 +67,7 @@ def drop(settings: Settings, url: str, schema: str, *, force: bool) -> LastWords
     note, remarks = _last_checkpoint(_settings_of(settings, schema), url, settings.tenant == schema)
     dropped = tenants.drop(url, schema, force=force)
     if force:
-        remarks.append(
-            f"servers of tenant {schema} end by themselves; end its other processes (cairn project)"
-        )
+        remarks.append(f"servers, projectors and pollers of tenant {schema} end by themselves, in seconds")
     if dropped.role_left is not None:
         remarks.append(dropped.role_left)
     if settings.database_url is None:
@@ -104,7 +101,7 @@ def _last_checkpoint(settings: Settings, url: str, is_ours: bool) -> tuple[str |
     """
     is_known = is_ours or (settings.database_url is None and settings.signing_key is None)
     hindered = [f"no last checkpoint is signed: CAIRN_SCHEMA={settings.tenant} and its CAIRN_SIGNING_KEY can"]
-    means = Means(checkpoints.plan_of(settings), partial(trail.act_of_command, settings, url))
+    means = Means.of_command(settings, url)
     with connection_to(url, settings.tenant, "tenants") as connection:
         if is_known:
             try:

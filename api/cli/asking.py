@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from adapters.postgres.connections import conninfo_for
-from api import dossiers, health, reading, rebuilding, reporting
+from api import checkpoints, dossiers, health, reading, rebuilding, reporting
+from api.answers import as_json
 from api.cli.differences import HtmlOption, JsonOption, TopOption, tell
 from api.cli.options import DatabaseOption, DataOption, GenerationOption, KnownAtOption, KnownPositionOption
 from api.cli.serving import check_migrations, prepare
@@ -27,6 +28,7 @@ from api.freshness import NotYetProjected
 from api.house import connection_to, database
 from api.parameters import KNOWN, Question, Values, question
 from api.previewing import DEALS
+from api.proving import proofs
 from api.schema import milestone_schema
 from api.settings import Settings, load
 from api.trail import act_of_command, said
@@ -101,9 +103,14 @@ def report(
     at_least: Annotated[
         int | None, typer.Option("--at-least", help="Only if the reports have this position.")
     ] = None,
-    format_: Annotated[str, typer.Option("--format", help="table, json or csv.")] = "table",
+    format_: Annotated[str | None, typer.Option("--format", help="table (default), json or csv.")] = None,
     data: DataOption = None,
     database_url: DatabaseOption = None,
+    *,
+    proof: Annotated[
+        bool,
+        typer.Option("--proof", help="As JSON, with what `cairn verify --report` checks it by."),
+    ] = False,
 ) -> None:
     """A report, as of a date, as known at a moment."""
     given = {
@@ -116,19 +123,28 @@ def report(
     sent = [(name, str(value)) for name, value in given.items() if value is not None]
     sent += [("by", word) for word in by or ()]
     sent += [("policy", word) for word in policy or ()]
-    if format_ not in ("table", "json", "csv"):
+    sent += [("proof", "true")] if proof else []
+    if format_ not in (None, "table", "json", "csv"):
         raise typer.BadParameter("one of table, json, csv", param_hint="--format")
+    if proof and format_ not in (None, "json"):
+        raise typer.BadParameter("a proof goes with json", param_hint="--format")
     asked = question(view, sent, datetime.now(UTC).date())
-    with opened(load(folder=data, database_url=database_url, log="warning"), caught_up=True) as (
-        _,
-        connection,
-    ):
+    settings = load(folder=data, database_url=database_url, log="warning")
+    with opened(settings, caught_up=True) as (url, connection):
         position = reading.generation(connection, None).position
         if asked.at_least is not None and position < asked.at_least:
             # everything that is recorded has been projected by now: there is nothing to wait for
             raise NotYetProjected(f"the log ends at {position}, and {asked.at_least} was asked for")
-        answer = reporting.report(connection, asked)
-    if format_ == "json":
+        if asked.proof:
+            means = checkpoints.Means.of_command(settings, url, checkpoints.PATIENCE)
+            answer = proofs.proved(
+                connection, asked, lambda reader, size: checkpoints.proof_for(reader, size, means)
+            )
+        else:
+            answer = reporting.report(connection, asked)
+    if asked.proof:
+        sys.stdout.write(as_json(answer).decode())  # the bytes that a server would have sent
+    elif format_ == "json":
         print(json.dumps(answer))
     elif format_ == "csv":
         sys.stdout.write(reporting.as_csv(asked, answer).replace("\r\n", "\n"))

@@ -6,9 +6,8 @@ It reads the database itself, and signs with the key of this installation.
 from __future__ import annotations
 
 import sys
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import psycopg
 import typer
@@ -20,15 +19,12 @@ from adapters.transparency.entries import LogChanged
 from adapters.transparency.keys import make_key, replace, verify
 from adapters.transparency.signing import Made, check_begins
 from adapters.transparency.tiles import Tree
-from api import checkpoints, trail
+from api import checkpoints
 from api.checkpoints import Means
 from api.cli.asking import opened
 from api.cli.options import DatabaseOption, DataOption
 from api.settings import load
 from domain.notes import NoteRefused, read_checkpoint, read_key, read_note, signer_of
-
-#: Seconds that a new checkpoint may wait for the tree: here somebody waits who can end it.
-_PATIENCE: Final = 600.0
 
 
 class AgainstRefused(RuntimeError):
@@ -78,7 +74,7 @@ def checkpoint(
         return
     settings = load(folder=data, database_url=database_url, log="warning")
     with opened(settings, caught_up=False) as (url, connection):
-        means = Means(checkpoints.plan_of(settings), partial(trail.act_of_command, settings, url), _PATIENCE)
+        means = Means.of_command(settings, url, checkpoints.PATIENCE)
         if recheck:
             print(_recheck(connection, means))
         elif rebuild_tree:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +15,7 @@ from rich.console import Console
 
 from adapters.bundles.findings import Wrong
 from api import exporting
-from api.checkpoints import Means, plan_of
+from api.checkpoints import Means
 from api.cli.options import DatabaseOption, DataOption
 from api.cli.serving import check_migrations, prepare
 from api.house import connection_to, database
@@ -55,7 +54,7 @@ def export(
     with database(settings) as url:
         check_migrations(settings, url)
         with connection_to(url, settings.tenant, "export") as connection, out.status("export") as shown:
-            means = Means(plan_of(settings), partial(act_of_command, settings, url), exporting.PATIENCE)
+            means = Means.of_command(settings, url, exporting.PATIENCE)
             done = exporting.export(
                 connection, means, audit, payloads=payloads,
                 told=lambda rows: shown.update(f"export: {rows:,} rows"),

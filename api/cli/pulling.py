@@ -20,9 +20,10 @@ from api import feeds, pulling, waiting
 from api.cli import sourcing
 from api.cli.options import DatabaseOption, DataOption
 from api.cli.serving import check_migrations, prepare
+from api.cli.staying import stay
 from api.cli.tables import show
 from api.house import connection_to, database
-from api.settings import Settings, SettingsRefused, feeds_of, load
+from api.settings import SettingsRefused, feeds_of, load
 from api.trail import Trail, act_of_command, said
 
 _PAGE: Final = 1_000
@@ -60,7 +61,8 @@ def poll(
     with database(settings) as url:
         check_migrations(settings, url)
         if not once:
-            _keep(url, settings, wanted)
+            print(f"pulling {', '.join(wanted)}; Ctrl-C ends it", flush=True)
+            stay(settings, url, lambda stop: pulling.run(url, settings, wanted, stop))
             return
         with pulling.means(url, settings, len(wanted)) as means:
             problems = [problem for feed in wanted.values() for problem in _round(means, feed)]
@@ -75,19 +77,6 @@ def _pulled(known: dict[str, Feed], found: dict[str, Feed], name: str) -> Feed:
     if name not in found:
         raise SettingsRefused(f"feed {name} has no poll, fetch or folder section")
     return feed
-
-
-def _keep(url: str, settings: Settings, wanted: dict[str, Feed]) -> None:
-    stop = threading.Event()
-    thread = threading.Thread(target=pulling.run, args=(url, settings, wanted, stop), daemon=True)
-    print(f"pulling {', '.join(wanted)}; Ctrl-C ends it", flush=True)
-    thread.start()
-    try:
-        while thread.is_alive():
-            thread.join(1.0)
-    finally:
-        stop.set()
-        thread.join(30)
 
 
 def _round(means: Means, feed: Feed) -> list[str]:

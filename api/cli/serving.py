@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import socket
 import sys
-import threading
 from contextlib import ExitStack
 from typing import Annotated, Final
 
@@ -18,6 +17,7 @@ from adapters.postgres.migrate import MigrationError
 from adapters.postgres.migrate import migrate as run_migrations
 from api import health, logs, projecting, pulling, sealing
 from api.cli.options import DatabaseOption, DataOption, HostOption, PortOption
+from api.cli.staying import stay
 from api.house import House, connection_to, database
 from api.settings import Settings, SettingsRefused, load
 from api.trail import act_of_command, said
@@ -71,21 +71,11 @@ def project(data: DataOption = None, database_url: DatabaseOption = None) -> Non
     """The projector alone: keeps the reports and the transparency log up with the log until it is stopped."""
     settings = load(folder=data, database_url=database_url)
     prepare(settings)
-    stop = threading.Event()
     with database(settings) as url:
         check_migrations(settings, url)
         print(f"projecting schema {settings.tenant}; Ctrl-C ends it", flush=True)
-        thread = threading.Thread(
-            target=projecting.run, args=(url, settings.tenant, stop, settings.self_check), daemon=True
-        )
         with sealing.beside_us(settings, url):
-            thread.start()
-            try:
-                while thread.is_alive():
-                    thread.join(1.0)
-            finally:
-                stop.set()
-                thread.join(30)
+            stay(settings, url, lambda stop: projecting.run(url, settings.tenant, stop, settings.self_check))
 
 
 def migrate(

@@ -29,6 +29,13 @@ def client(server_url: str) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
+def sql_client(database_url: str, fresh_schema: str) -> Iterator[httpx.Client]:
+    """As `lone_client`, and nothing is held in memory: a test changes what stands in the tables."""
+    with serving(database_url, fresh_schema, columns=0) as found:
+        yield found
+
+
+@pytest.fixture
 def lone_client(database_url: str, fresh_schema: str) -> Iterator[httpx.Client]:
     """An empty ledger that one test has alone."""
     with serving(database_url, fresh_schema) as found:

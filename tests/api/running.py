@@ -26,6 +26,7 @@ from api import projecting
 from api.app import build_app
 from api.house import House
 from api.settings import load
+from tests.api import forking
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "a-token-for-tests-only"
@@ -50,15 +51,14 @@ def cairn(
     cwd: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    done = subprocess.run(
-        [sys.executable, "-m", "api.cli", *map(str, words)],
-        env=dict(env),
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
+    told = [str(word) for word in words]
+    if forking.is_usual(env):
+        done = forking.run(told, env=env, cwd=cwd, timeout=timeout)
+    else:
+        command = [sys.executable, "-m", "api.cli", *told]
+        done = subprocess.run(
+            command, env=dict(env), cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False
+        )
     if check:
         assert done.returncode == 0, done.stderr
     return done

@@ -60,9 +60,9 @@ def altered(database_url: str, schema: str, *parts: str) -> None:
 
 
 def test_every_read_names_its_generation(
-    lone_client: httpx.Client, database_url: str, fresh_schema: str
+    sql_client: httpx.Client, database_url: str, fresh_schema: str
 ) -> None:
-    client = lone_client
+    client = sql_client
     last = send(client, order("1"), invoiced())
     live = asked(client, READS[0], at_least=last).json()["generation"]
     made = rebuilt(client, keep=True)

@@ -177,9 +177,9 @@ def test_a_second_builder_is_told_of_the_first(
 
 
 def test_a_client_in_the_middle_of_its_pages_finishes_on_the_generation_it_began_with(
-    lone_client: httpx.Client, database_url: str, fresh_schema: str
+    sql_client: httpx.Client, database_url: str, fresh_schema: str
 ) -> None:
-    client = lone_client
+    client = sql_client
     last = send(client, *[order(str(number)) for number in range(6)])
     page = bookings(client, at_least=last, limit=2)
     first, rows = page["generation"], page["rows"]

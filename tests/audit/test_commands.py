@@ -48,6 +48,17 @@ def offline(small: Small, tmp_path: Path) -> Desk:
     return Desk(environment(DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing"), tmp_path)
 
 
+def test_a_report_of_the_command_line_proves_itself_too(desk: Desk) -> None:
+    report, bundle = desk.folder / "billing.json", desk.folder / "books.cairn"
+    asked = ("report", "backlog", "--at", "2026-06-30", "--by", "deal")
+    report.write_text(cairn(*asked, "--proof", env=desk.env).stdout)
+    cairn("export", "--audit", bundle, env=desk.env)
+    done = cairn("verify", bundle, "--report", report, env=environment())
+    assert "the log, folded again, gives the same bytes" in done.stdout
+    refused = cairn(*asked, "--proof", "--format", "csv", env=desk.env, check=False)
+    assert (refused.returncode, "a proof goes with json" in refused.stderr) == (2, True)
+
+
 def test_a_bundle_is_exported_and_verified(desk: Desk) -> None:
     bundle = desk.folder / "books.cairn"
     told = cairn("export", "--audit", bundle, env=desk.env).stdout

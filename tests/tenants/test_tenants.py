@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import suppress
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +24,7 @@ from adapters.postgres.connections import connect, lock_of
 from adapters.postgres.embedded import EmbeddedServer
 from adapters.postgres.migrate import FOLDER, migrate
 from adapters.postgres.tenants import TenantRefused
-from tests.api.running import ServerProcess, cairn, environment
+from tests.api.running import PATIENCE, ServerProcess, cairn, environment
 from tests.api.samples import lines, order
 
 _numbers = count(1)
@@ -188,13 +191,63 @@ def test_a_server_of_a_dropped_tenant_tells_nothing_of_it_and_ends(tmp_path: Pat
             assert served.client.get(report).status_code == 200
             cairn("keys", "create", "someone", "--role", "read", env=env)
             done = cairn("tenant", "drop", "old", "--yes-drop", "old", "--force", env=env)
-            assert "end its other processes" in done.stderr
+            assert "end by themselves" in done.stderr
             if made_anew:
                 cairn("tenant", "create", "old", env=env)
             with suppress(httpx.TransportError):  # it may have ended already
                 assert served.client.get("/v1/reports/billing").status_code in (401, 503)
             assert served.wait_killed() == 1
             assert any("was dropped" in line for line in served.errors)
+
+
+@pytest.mark.parametrize("command", ["project", "poll"])
+def test_what_works_beside_a_server_ends_when_its_tenant_is_dropped(
+    desk: Desk, tmp_path: Path, command: str
+) -> None:
+    name = desk.name()
+    tenants.create(desk.url, name)
+    (tmp_path / "sources.yaml").write_text(
+        "feeds: {files: {mapping: cloudevents, folder: {path: in, every: 1h}}}"
+    )
+    (tmp_path / "in").mkdir()
+    env = desk.of(name) | {"CAIRN_SOURCES": str(tmp_path / "sources.yaml")}
+    with working(command, env=env) as process:
+        cairn("tenant", "drop", name, "--yes-drop", name, "--force", env=desk.env)
+        tenants.create(desk.url, name)
+        _, told = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 1
+        assert f"the ledger in schema {name} was dropped" in told
+
+
+@contextmanager
+def working(command: str, *, env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """A command that stays, once it says that it has begun."""
+    words = [sys.executable, "-m", "api.cli", command]
+    with subprocess.Popen(
+        words, env=dict(env), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert "Ctrl-C ends it" in process.stdout.readline()
+            _await_follower(env)
+            yield process
+        finally:
+            process.kill()
+
+
+def _await_follower(env: Mapping[str, str]) -> None:
+    """Until what follows the ledger has seen which one it is."""
+    with psycopg.connect(env["DATABASE_URL"], autocommit=True) as connection:
+        for _ in range(300):
+            (seen,) = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND state = 'idle'"
+                " AND query !~ '^(SET|LISTEN|SELECT set_config)'",
+                (f"cairn {env['CAIRN_SCHEMA']}: freshness",),
+            ).fetchone() or (0,)
+            if seen:
+                return
+            time.sleep(0.1)
+    raise AssertionError("nothing follows the ledger")
 
 
 def test_all_tenants_are_migrated_and_one_that_cant_be_does_not_hold_up_the_rest(
