@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from adapters.postgres.connections import conninfo_for
-from api import checkpoints, dossiers, health, reading, rebuilding, reporting
+from api import checkpoints, dossiers, health, inclusions, reading, rebuilding, reporting
 from api.answers import as_json
 from api.cli.differences import HtmlOption, JsonOption, TopOption, tell
 from api.cli.options import DatabaseOption, DataOption, GenerationOption, KnownAtOption, KnownPositionOption
@@ -138,7 +138,7 @@ def report(
         if asked.proof:
             means = checkpoints.Means.of_command(settings, url, checkpoints.PATIENCE)
             answer = proofs.proved(
-                connection, asked, lambda reader, size: checkpoints.proof_for(reader, size, means)
+                connection, asked, lambda reader, size: inclusions.proof_for(reader, size, means)
             )
         else:
             answer = reporting.report(connection, asked)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 from psycopg import Connection
 
-from api import checkpoints, reporting
+from api import inclusions, reporting
 from api.parameters import ParameterRefused, Question, question
 from domain.instants import format_instant, parse_instant
 from domain.policies import Policies
@@ -69,7 +69,7 @@ class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def proved(
     connection: Connection[Any],
     asked: Question,
-    show: Callable[[Connection[Any], int], checkpoints.Proof],
+    show: Callable[[Connection[Any], int], inclusions.Proof],
 ) -> dict[str, Any]:
     """The answer to a report's question with its proof as the last member.
 

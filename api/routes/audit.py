@@ -10,7 +10,7 @@ from psycopg import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse
 
-from api import checkpoints
+from api import checkpoints, inclusions
 from api.access.routing import Guarded
 from api.answers import json_answer
 from api.checkpoints import Means
@@ -191,7 +191,7 @@ async def get_inclusion(request: Request) -> Response:
     return json_answer(
         await _read(
             request,
-            lambda connection: checkpoints.inclusion(connection, means, position, size),
+            lambda connection: inclusions.inclusion(connection, means, position, size),
         )
     )
 
@@ -216,7 +216,7 @@ async def get_consistency(request: Request) -> Response:
     values = Values(sent(request), _CONSISTENCY)
     first, second = _needed(values, "first"), values.whole("second")
     return json_answer(
-        await _read(request, lambda connection: checkpoints.consistency(connection, first, second))
+        await _read(request, lambda connection: inclusions.consistency(connection, first, second))
     )
 
 
@@ -233,7 +233,7 @@ async def get_tile(request: Request) -> Response:
     """256 hashes of 32 bytes, of a partial tile fewer: C2SP tlog-tiles."""
     Values(sent(request), {})
     level, path = request.path_params["level"], request.path_params["index"]
-    found = await _read(request, lambda connection: checkpoints.tile(connection, level, path))
+    found = await _read(request, lambda connection: inclusions.tile(connection, level, path))
     # what a path names never changes
     headers = {"Cache-Control": "private, max-age=31536000, immutable"}
     return Bytes(found, 200, headers)

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api import checkpoints, reading, reporting
+from api import checkpoints, inclusions, reading, reporting
 from api.access import scoping
 from api.access.routing import Guarded
 from api.answers import csv_answer, json_answer
@@ -115,8 +115,8 @@ async def _proved(request: Request, asked: Question, headers: dict[str, str]) ->
     house = house_of(request)
     means = checkpoints.Means(house.plan, house.trail.noticed)
 
-    def show(connection: Any, size: int) -> checkpoints.Proof:
-        return checkpoints.proof_for(connection, size, means)
+    def show(connection: Any, size: int) -> inclusions.Proof:
+        return inclusions.proof_for(connection, size, means)
 
     answer = await run_in_threadpool(house.read, proofs.proved, asked, show)
     return json_answer(answer, headers=headers)
